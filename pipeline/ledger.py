@@ -1,0 +1,86 @@
+"""The ledger: which outbox event has become searchable in which arm, and when.
+
+It is the consumer's inbox of the inbox pattern (a redelivered event that is already in the ledger
+is skipped before it is embedded again) and the source of every latency and staleness figure. Times
+are wall clock, seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import portalocker
+from sqlalchemy import insert, select
+
+from pipeline import schema
+from pipeline.schema import Database
+from pipeline.store import Arm
+
+SEARCHABLE = "searchable"
+UNCHANGED = "unchanged"  # a late event: recorded, but it changed nothing, so there is no document
+DEAD_LETTER = "dead_letter"
+
+Progress = dict[str, Any]
+"""One row of `progress`: arm, sequence, outcome, the stage times that apply, searchable_at."""
+
+
+class Superseded(RuntimeError):
+    """The world was reset while this work was under way: drop it."""
+
+
+def done(database: Database, arm: Arm, sequences: Sequence[int]) -> set[int]:
+    """Those of `sequences` that the arm has already dealt with."""
+    progress = schema.progress.c
+    query = (
+        select(progress.sequence)
+        .where(progress.arm == arm)
+        .where(progress.sequence.in_(sequences))
+    )
+    return {row["sequence"] for row in database.rows(query)}
+
+
+def write(
+    database: Database, rows: Sequence[Progress], dead_letters: Sequence[dict[str, Any]] = ()
+) -> None:
+    """Add rows to the ledger; an event that is there already keeps its first time.
+
+    Args:
+        rows: rows of `progress`.
+        dead_letters: rows of `dead_letters`: sequence, arm, reason, body, found_at.
+    """
+    with database.write() as connection:
+        for table, new in ((schema.progress, rows), (schema.dead_letters, dead_letters)):
+            if new:
+                connection.execute(insert(table).prefix_with("OR IGNORE", dialect="sqlite"), new)
+
+
+@contextmanager
+def epoch_fence(database: Database, home: Path, epoch: int) -> Iterator[None]:
+    """Hold a reset off while a store is written, and refuse to write for a world that is gone.
+
+    Every writer of a store takes the fence shared; `reset` takes it exclusively.
+
+    Raises:
+        Superseded: the record's epoch is no longer `epoch`.
+    """
+    with _fence(home, portalocker.LockFlags.SHARED):
+        if database.get("epoch") != epoch:
+            raise Superseded(f"epoch {epoch} is over")
+        yield
+
+
+@contextmanager
+def reset_fence(home: Path) -> Iterator[None]:
+    """Keep every writer of the stores out while the world is put back."""
+    with _fence(home, portalocker.LockFlags.EXCLUSIVE):
+        yield
+
+
+@contextmanager
+def _fence(home: Path, flags: portalocker.LockFlags) -> Iterator[None]:
+    home.mkdir(parents=True, exist_ok=True)
+    with portalocker.Lock(home / "fence.lock", "a", flags=flags, timeout=60):
+        yield

@@ -1,0 +1,253 @@
+"""The context stores: two LanceDB tables of one schema, one an arm.
+
+Upserts are idempotent and guarded by version: an older version of a document never replaces a
+newer one, and the same version changes nothing. Each upsert is one atomic commit, so a reader sees
+the table before it or after it. One process writes a table; any number read it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal, cast
+
+import lancedb
+import pyarrow as pa
+from lancedb import col
+
+from pipeline.documents import Document
+from pipeline.embed import DIMENSIONS, Vectors, WrongEncoder
+
+Arm = Literal["stream", "batch"]
+ARMS: tuple[Arm, Arm] = ("batch", "stream")
+STAGE_TIMES = (
+    "recorded_at",
+    "published_at",
+    "consumed_at",
+    "extracted_at",
+    "bronze_at",
+    "silver_at",
+    "gold_at",
+    "embedded_at",
+)
+BASELINE = "baseline"
+COMPACT_EVERY = 64  # commits; each adds a fragment, and search slows with their number
+_ENCODER = b"encoder"
+
+
+def schema(encoder_name: str) -> pa.Schema:
+    """The tables' schema. Stage times are wall clock, seconds since the epoch, null if unknown.
+
+    `searchable_at` is not a column: no row can hold the moment at which its own commit finished.
+    It is kept in the record's `progress`, by outbox sequence, which is a document's `version`.
+    """
+    return pa.schema(
+        [
+            # Lance treats a marked field as the unenforced primary key: concurrent writers that
+            # insert the same new key conflict and retry instead of duplicating it.
+            pa.field(
+                "doc_id",
+                pa.string(),
+                nullable=False,
+                metadata={b"lance-schema:unenforced-primary-key": b"true"},
+            ),
+            pa.field("kind", pa.string()),
+            pa.field("customer_ids", pa.list_(pa.string())),
+            # The same ids as one string, `|C0001|`, empty for public documents: LanceDB's
+            # expressions can search a string without any formatting of SQL, but not a list.
+            pa.field("audience", pa.string()),
+            pa.field("entities", pa.list_(pa.string())),
+            pa.field("text", pa.string()),
+            pa.field("facts", pa.string()),  # JSON object, attribute -> value
+            pa.field("occurred_at", pa.string()),
+            pa.field("version", pa.int64()),
+            *(pa.field(name, pa.float64()) for name in STAGE_TIMES),
+            pa.field("vector", pa.list_(pa.float32(), DIMENSIONS)),
+        ],
+        metadata={_ENCODER: encoder_name.encode()},
+    )
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A document with its vector and the wall times of the stages it went through."""
+
+    document: Document
+    vector: Any  # (384,) floats
+    stages: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A document as read back. `score` is the cosine distance (0: same), None if not by vector."""
+
+    document: Document
+    stages: dict[str, float | None]
+    score: float | None
+
+
+class ContextStore:
+    """One arm's table."""
+
+    def __init__(self, uri: str, arm: Arm, encoder_name: str) -> None:
+        """Open the arm's table, or make it.
+
+        Raises:
+            WrongEncoder: the table was filled by another encoder.
+        """
+        self.arm = arm
+        # Zero: every read asks for the newest commit. With the default a handle never sees what
+        # another process wrote.
+        database = lancedb.connect(uri, read_consistency_interval=timedelta(0))
+        self.table = database.create_table(
+            f"context_{arm}", schema=schema(encoder_name), exist_ok=True
+        )
+        made_by = (self.table.schema.metadata or {}).get(_ENCODER, b"").decode()
+        if made_by != encoder_name:
+            raise WrongEncoder(
+                f"context_{arm} holds vectors of {made_by or 'an unknown encoder'}, EMBEDDER is "
+                f"{encoder_name}: set EMBEDDER back, or delete the state folder to start over"
+            )
+        self._schema = schema(encoder_name)
+        self._commits = 0
+
+    def upsert(self, embedded: Sequence[Embedded]) -> int:
+        """Insert new documents and replace older versions, in one atomic commit.
+
+        Returns:
+            the table's version after the commit.
+        """
+        if not embedded:
+            return int(self.table.version)
+        rows = pa.Table.from_pylist([_row(one) for one in _newest(embedded)], schema=self._schema)
+        result = (
+            self.table.merge_insert("doc_id")
+            .when_matched_update_all(where="target.version < source.version")
+            .when_not_matched_insert_all()
+            .execute(rows)
+        )
+        self._commits += 1
+        return int(result.version)
+
+    def compact_when_due(self) -> bool:
+        """Compact after every `COMPACT_EVERY` commits; keeps old versions for time travel."""
+        if self._commits < COMPACT_EVERY:
+            return False
+        self._commits = 0
+        self.compact()
+        return True
+
+    def compact(self) -> None:
+        """Merge fragments so that search stays as fast as on a fresh table."""
+        self.table.optimize(cleanup_older_than=timedelta(days=7))
+
+    def search(self, vector: Vectors, customer_id: str, limit: int) -> list[Found]:
+        """The `limit` nearest documents that this customer may see: their own and public ones."""
+        query = self.table.search(vector, vector_column_name="vector").distance_type("cosine")
+        rows = query.where(_visible_to(customer_id)).limit(limit).to_list()
+        return [_found(row) for row in rows]
+
+    def lookup(self, doc_ids: Sequence[str], customer_id: str) -> list[Found]:
+        """Documents by id, of those that this customer may see."""
+        if not doc_ids:
+            return []
+        condition = col("doc_id").isin(list(doc_ids)) & _visible_to(customer_id)
+        return self._scan(condition)
+
+    def of_customer(self, customer_id: str) -> list[Found]:
+        """Every document that is this customer's own."""
+        return self._scan(_own(customer_id))
+
+    def newer_than(self, version: int) -> list[Found]:
+        """Documents whose version is greater than `version`."""
+        return self._scan(col("version") > version)
+
+    def contents(self) -> list[Document]:
+        """Every document, by id; for comparing stores."""
+        columns = [name for name in self._schema.names if name != "vector"]
+        rows = self.table.search().select(columns).limit(self.count() + 1).to_list()
+        return sorted((_found(row).document for row in rows), key=lambda one: one.doc_id)
+
+    def count(self) -> int:
+        """Number of documents."""
+        return int(self.table.count_rows())
+
+    def mark_baseline(self) -> None:
+        """Remember this version as the one that `to_baseline` returns to."""
+        with_tag = self.table.tags.list()
+        if BASELINE in with_tag:
+            self.table.tags.update(BASELINE, self.table.version)
+        else:
+            self.table.tags.create(BASELINE, self.table.version)
+
+    def to_baseline(self) -> None:
+        """Return to the marked version, as a new commit that every reader sees at once."""
+        self.table.restore(BASELINE)
+        self._commits = 0
+
+    def clear(self) -> None:
+        """Remove every document."""
+        self.table.delete("true")
+
+    def _scan(self, condition: Any) -> list[Found]:
+        columns = [name for name in self._schema.names if name != "vector"]
+        rows = self.table.search().where(condition).select(columns).limit(_NO_LIMIT).to_list()
+        return [_found(row) for row in rows]
+
+
+_NO_LIMIT = 1_000_000
+
+
+def _own(customer_id: str) -> Any:
+    # The bar is the separator: an id that holds one could name somebody else's documents.
+    if not customer_id or "|" in customer_id:
+        raise ValueError(f"{customer_id!r} is no customer id")
+    return col("audience").contains(f"|{customer_id}|")
+
+
+def _visible_to(customer_id: str) -> Any:
+    return _own(customer_id) | (col("audience") == "")
+
+
+def _newest(embedded: Sequence[Embedded]) -> list[Embedded]:
+    # Two new rows with one key in one upsert would both be inserted, silently.
+    newest: dict[str, Embedded] = {}
+    for one in embedded:
+        known = newest.get(one.document.doc_id)
+        if known is None or known.document.version <= one.document.version:
+            newest[one.document.doc_id] = one
+    return list(newest.values())
+
+
+def _row(one: Embedded) -> dict[str, Any]:
+    document = one.document
+    return {
+        "doc_id": document.doc_id,
+        "kind": document.kind,
+        "customer_ids": list(document.customer_ids),
+        "audience": "".join(f"|{customer}|" for customer in document.customer_ids),
+        "entities": list(document.entities),
+        "text": document.text,
+        "facts": json.dumps(document.facts, ensure_ascii=False),
+        "occurred_at": document.occurred_at,
+        "version": document.version,
+        **{name: one.stages.get(name) for name in STAGE_TIMES},
+        "vector": one.vector,
+    }
+
+
+def _found(row: dict[str, Any]) -> Found:
+    document = Document(
+        doc_id=row["doc_id"],
+        kind=row["kind"],
+        customer_ids=tuple(row["customer_ids"]),
+        entities=tuple(row["entities"]),
+        text=row["text"],
+        facts=cast("dict[str, str]", json.loads(row["facts"])),
+        occurred_at=row["occurred_at"],
+        version=row["version"],
+    )
+    stages = {name: row[name] for name in STAGE_TIMES}
+    return Found(document, stages, row.get("_distance"))
