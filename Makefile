@@ -5,7 +5,7 @@
 # What ruff and mypy read: the parts that exist.
 CODE := $(wildcard app.py pages ui agent pipeline data scripts tests)
 # A Python from 3.11 on, for the scripts that make the virtual environment. PYTHON=... names one.
-FIND := python=$$(PYTHON="$(PYTHON)" sh scripts/find-python.sh) || exit 1
+FIND := python=$$(sh scripts/find-python.sh) || exit 1
 SETUP := $(FIND); "$$python" -m scripts.bootstrap
 RUN := .venv/bin/python -m
 
@@ -13,7 +13,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## set up, start the engine and the app, open the browser (PORT=9000 chooses the port)
-	@$(FIND); PORT="$(PORT)" exec "$$python" -m scripts.demo
+	@$(FIND); exec "$$python" -m scripts.demo
 
 test: ## set up, then every test, a headless browser included (ARGS="-k clock" goes to pytest)
 	@$(FIND); exec "$$python" -m scripts.run_tests $(ARGS)

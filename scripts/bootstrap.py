@@ -1,7 +1,7 @@
 """Make the virtual environment and install the pinned requirements, once.
 
-Standard library only: it runs before anything is installed. It installs again only when a requirements
-file or the Python changed. By itself: `python3 -m scripts.bootstrap [--dev]`.
+Standard library only: it runs before anything is installed. It installs again only when a
+requirements file or the Python changed. By itself: `python3 -m scripts.bootstrap [--dev]`.
 """
 
 import errno
@@ -27,17 +27,19 @@ DOWNLOADS_NEED_GB = 1.0
 RUNTIME = ("constraints.txt", "requirements.txt")
 DEV = (*RUNTIME, "requirements-dev.txt")
 
+DISK_FULL = "The disk is full. The installation needs about 3 GB; free some and run this again."
 # What pip says when it fails, and the one line a person needs.
 PIP_FAILURES = {
-    "No space left on device": "The disk is full. The installation needs about 3 GB; free some space and run this again.",
-    "Errno 28": "The disk is full. The installation needs about 3 GB; free some space and run this again.",
-    "No matching distribution": "A pinned package could not be found. Is there a network, and is this platform one that the README lists?",
-    "Permission denied": "A file could not be written. Does another user own .venv?",
+    "No space left on device": DISK_FULL,
+    "Errno 28": DISK_FULL,
+    "No matching distribution": "A pinned package cannot be found. Is there a network, and is this "
+    "one of the platforms that README.md names?",
+    "Permission denied": "A file cannot be written. Does another user own .venv?",
 }
 
 
 class SetupError(Exception):
-    """Something that the person at the keyboard can mend; its text is the one line they see."""
+    """Something that the person at the keyboard can mend; its text is all they see."""
 
 
 def say(line: str) -> None:
@@ -58,7 +60,7 @@ def ready(dev: bool) -> Path:
     if sys.platform == "linux":
         install_cpu_torch()
     kind, files = ("dev", DEV) if dev else ("runtime", RUNTIME)
-    say(f"Installing {files[-1]} (about two minutes the first time; the log is .venv/install.log) ...")
+    say(f"Installing {files[-1]}, about two minutes the first time (log: .venv/install.log) ...")
     started = time.monotonic()
     pip("install", "--requirement", str(ROOT / files[-1]))
     stamp(kind).write_text(fingerprint(files))
@@ -69,7 +71,7 @@ def ready(dev: bool) -> Path:
 def check_platform() -> None:
     if sys.platform == "darwin" and platform.machine() == "x86_64":
         raise SetupError(
-            "Macs with an Intel processor cannot run this: LanceDB and PyTorch no longer ship packages for them."
+            "Intel Macs cannot run this: LanceDB and PyTorch no longer ship packages for them."
         )
 
 
@@ -98,7 +100,7 @@ def check_space() -> None:
         free = shutil.disk_usage(folder).free / 1e9
         if free < needed:
             raise SetupError(
-                f"The installation needs about {needed:.0f} GB free in {folder}, which has {free:.1f} GB."
+                f"The installation needs {needed:.0f} GB free in {folder}; there are {free:.1f} GB."
             )
 
 
@@ -114,8 +116,9 @@ def make_venv() -> None:
         shutil.rmtree(VENV, ignore_errors=True)
         said = made.stdout + made.stderr
         if "ensurepip" in said:
+            package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
             raise SetupError(
-                f"This Python lacks the venv module. On Debian and Ubuntu: sudo apt-get install python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+                f"This Python lacks venv. On Debian and Ubuntu: sudo apt-get install {package}"
             )
         raise SetupError(explain(said) or f"python -m venv failed: {last_line(said)}")
 
@@ -133,12 +136,12 @@ def venv_runs() -> bool:
 
 
 def install_cpu_torch() -> None:
-    """Put the CPU build there first: from the usual index, torch for Linux brings gigabytes of CUDA."""
+    """Put the CPU build there first: the usual index's build for Linux brings gigabytes of CUDA."""
     wanted = pinned("torch")
     if torch_version().split("+")[0] == wanted:
         return
     say(f"Installing PyTorch {wanted}, the build for the CPU ...")
-    # No dependencies: that index does not hold the pinned versions of them, the next step installs them.
+    # No dependencies: that index lacks their pinned versions, and the next step installs them.
     install = ["install", "--no-deps", f"torch=={wanted}"]
     quick = ["--index-url", TORCH_CPU_INDEX, "--retries", "0", "--timeout", "5"]
     if pip_succeeds(*install, *quick):
@@ -150,7 +153,9 @@ def install_cpu_torch() -> None:
 
 
 def pinned(package: str) -> str:
-    found = re.search(rf"^{package}==([^\s;]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    found = re.search(
+        rf"^{package}==([^\s;]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE
+    )
     if not found:
         raise SetupError(f"requirements.txt does not pin {package}.")
     return found.group(1)
@@ -170,7 +175,8 @@ def pip(*arguments: str) -> None:
     output = run_pip(arguments)
     if output is not None:
         raise SetupError(
-            explain(output) or f"pip failed: {last_line(output)} (the whole of it is in .venv/install.log)"
+            explain(output)
+            or f"pip failed: {last_line(output)} (the whole of it is in .venv/install.log)"
         )
 
 
@@ -179,7 +185,7 @@ def pip_succeeds(*arguments: str) -> bool:
 
 
 def run_pip(arguments: Iterable[str]) -> str | None:
-    """None when all went well, else what pip said. Shows a line that moves, where there is a terminal."""
+    """None when all went well, else what pip said. In a terminal, one line shows where it is."""
     command = [str(venv_python()), "-m", "pip", *arguments, "--no-input", "--progress-bar", "off"]
     lines: list[str] = []
     with (
@@ -232,7 +238,7 @@ def last_line(output: str) -> str:
 def one_line(error: Exception) -> str:
     """What a person is told of an error that a script lets through."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return PIP_FAILURES["No space left on device"]
+        return DISK_FULL
     return str(error)
 
 

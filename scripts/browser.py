@@ -1,7 +1,7 @@
 """Find a Chrome or Chromium for the browser tests; install one where none is found.
 
-Tried in this order: BROWSER_PATH, an installed browser, Playwright's own download, the system's package
-manager. A browser counts when it answers `--version`.
+Tried in this order: BROWSER_PATH, an installed browser, Playwright's own download, the system's
+package manager. A browser counts when it answers `--version`.
 """
 
 import os
@@ -77,7 +77,7 @@ def packaged(python: Path) -> Iterator[str]:
 
 
 def administrator() -> list[str] | None:
-    """What to put before a command that needs rights: nothing, sudo, or None where they are not to be had."""
+    """What to put before a command that needs rights: nothing or sudo; None without either."""
     if os.name != "nt" and os.geteuid() == 0:
         return []
     if shutil.which("sudo") and quiet(["sudo", "--non-interactive", "true"]):
@@ -93,7 +93,12 @@ def output(command: Sequence[str]) -> str:
     """What a command prints, empty where it fails."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -1,4 +1,4 @@
-"""Install requirements.txt as it reads now and pin the outcome: `make lock`, after a pin in it changed.
+"""Install requirements.txt as it reads now and pin the outcome: `make lock`, after a pin changed.
 
 Pins of packages that only other platforms install stay as they are.
 """

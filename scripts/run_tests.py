@@ -1,4 +1,4 @@
-"""Set up, find a browser, run pytest: `make test`. Arguments go to pytest: `make test ARGS="-k clock"`."""
+"""Set up, find a browser, run pytest: `make test`. ARGS="-k clock" goes to pytest."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ from scripts.browser import find_browser
 
 
 def main() -> int:
+    """Returns only where it fails: else the process becomes the program that it starts."""
     try:
         python = bootstrap.ready(dev=True)
         browser = find_browser(python)
@@ -17,7 +18,7 @@ def main() -> int:
         return 1
     os.chdir(ROOT)
     os.environ["BROWSER_PATH"] = browser
-    os.execv(python, [str(python), "-m", "pytest", *sys.argv[1:]])
+    return os.execv(python, [str(python), "-m", "pytest", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

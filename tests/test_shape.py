@@ -1,4 +1,4 @@
-"""The folder laws of CONTRIBUTING.md: who may import whom, and that the README's tree names every module."""
+"""The folder laws of CONTRIBUTING.md: who imports whom, and a README tree with every module."""
 
 import ast
 import re
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from pipeline.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,11 +20,15 @@ EVENT_WAY = (
     "settings",
     "clock",
     "events",
+    "schema",
+    "images",
+    "effects",
     "record",
     "outbox",
     "documents",
     "embed",
     "store",
+    "ledger",
     "stream",
     "batch",
     "freshness",
@@ -41,12 +47,14 @@ ONLY_IN = {
 
 
 def sources(*folders: str) -> list[Path]:
-    """Python files of the product below these folders or of these names, without the empty __init__ files."""
+    """Python files below these folders or of these names, without the __init__ files."""
     found: list[Path] = []
     for folder in folders:
         place = ROOT / folder
-        found += [place] if place.suffix == ".py" and place.exists() else sorted(place.rglob("*.py"))
-    return [file for file in found if file.name != "__init__.py" or file.read_text().strip()]
+        found += (
+            [place] if place.suffix == ".py" and place.exists() else sorted(place.rglob("*.py"))
+        )
+    return [file for file in found if file.name != "__init__.py"]
 
 
 def product() -> list[Path]:
@@ -58,7 +66,7 @@ def short(file: Path) -> str:
 
 
 def imports(file: Path) -> Iterator[str]:
-    """Dotted names of all modules that a file imports, `from . import x` and imports inside functions too."""
+    """Dotted names of all that a file imports, relative and inside functions too."""
     package = file.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -89,19 +97,25 @@ def test_layers_import_one_way(file: Path) -> None:
         return
     above = LAYERS[: LAYERS.index(layer(file))]
     # app.py is only wiring and pages/ are drawn by nobody: neither is imported by the other
-    forbidden = {name for name in imports(file) if name.split(".")[0] in (*above, "tests", "scripts")}
+    forbidden = {
+        name for name in imports(file) if name.split(".")[0] in (*above, "tests", "scripts")
+    }
     assert not forbidden, f"{short(file)} imports what stands above it: {sorted(forbidden)}"
 
 
 @pytest.mark.parametrize("file", sources("pipeline"), ids=ids(sources("pipeline")))
 def test_pipeline_follows_the_event(file: Path) -> None:
     here = file.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
-    if here in (*WIRING, "__init__"):
+    if here in WIRING:
         return
     assert here in EVENT_WAY, f"{short(file)} has no place in EVENT_WAY in tests/test_shape.py"
     earlier = {*EVENT_WAY[: EVENT_WAY.index(here) + 1]}
     used = {module for name in imports(file) if (module := pipeline_module(name))}
-    later = {module for module in used if module in EVENT_WAY or (ROOT / "pipeline" / f"{module}.py").exists()} - earlier
+    later = {
+        module
+        for module in used
+        if module in EVENT_WAY or (ROOT / "pipeline" / f"{module}.py").exists()
+    } - earlier
     assert not later, f"{short(file)} imports what comes later in an event's way: {sorted(later)}"
 
 
@@ -111,7 +125,9 @@ def test_third_parties_stay_where_they_belong(package: str) -> None:
         short(file)
         for file in product()
         if any(name.split(".")[0] == package for name in imports(file))
-        and not any(short(file) == home or short(file).startswith(f"{home}/") for home in ONLY_IN[package])
+        and not any(
+            short(file) == home or short(file).startswith(f"{home}/") for home in ONLY_IN[package]
+        )
     ]
     assert not strays, f"{package} is imported outside {ONLY_IN[package]}: {strays}"
 
@@ -129,7 +145,7 @@ def test_scripts_need_only_the_standard_library() -> None:
 
 
 def readme_tree() -> list[tuple[str, str]]:
-    """(path, comment) of each line of the README's annotated tree: two spaces a level, folders end in a slash."""
+    """(path, comment) of each line of the README's tree: two spaces a level, folders end in /."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     block = re.search(r"<!-- tree -->\n```text\n(.*?)```\n<!-- /tree -->", readme, re.DOTALL)
     assert block, "README.md has no annotated tree between its tree markers"
@@ -154,3 +170,16 @@ def test_readme_tree_names_every_module() -> None:
 def test_readme_tree_names_only_what_exists_and_says_what_it_is() -> None:
     wrong = [path for path, comment in readme_tree() if not comment or not (ROOT / path).exists()]
     assert not wrong, f"in the README's tree but not there, or without a comment: {wrong}"
+
+
+def test_every_setting_is_in_the_example() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    named = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
+    assert named == {field.upper() for field in Settings.model_fields}
+
+
+def test_every_setting_in_the_example_has_its_comment() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    settings = [n for n, line in enumerate(lines) if re.match(r"#?[A-Z_]+=", line)]
+    bare = [lines[n] for n in settings if not lines[n - 1].startswith("# ")]
+    assert not bare
