@@ -28,7 +28,7 @@ HAPPY = ("aboard", "landed", "thanks")
 OPENS, DEMANDS, HASHTAG, TIER_SAID = 0.55, 0.85, 0.6, 0.22
 LOWER_CASE = 0.35
 # How often something is added to a message, and from which list.
-SPICE = {"personal": 0.045, "injection": 0.004, "markup": 0.010, "script": 0.025}
+SPICE = {"personal": 0.045, "injection": 0.009, "markup": 0.010, "script": 0.025}
 
 
 @dataclass(frozen=True)
