@@ -1,6 +1,6 @@
 # `make` lists the targets. The work is in scripts/, in Python.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench shots data lock clean
+.PHONY: help demo test check format bench shots data tree lock clean
 
 # What ruff and mypy read: the parts that exist.
 CODE := $(wildcard app.py pages ui agent pipeline data scripts tests)
@@ -40,6 +40,9 @@ shots: ## take the screenshots in docs/img/
 data: ## build the default world and the replay in data/ again
 	@$(SETUP) --dev
 	$(RUN) data.builder
+
+tree: ## write the README's annotated tree from the modules' docstrings
+	@$(FIND); exec "$$python" -m scripts.tree
 
 lock: ## pin what requirements.txt resolves to in constraints.txt
 	$(RUN) scripts.lock

@@ -2,7 +2,7 @@
 
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -115,6 +115,45 @@ def test_requirements_are_installed_again_only_when_they_changed(
     assert bootstrap.fingerprint(["requirements.txt"]) == before
     requirements.write_text("a==2")
     assert bootstrap.fingerprint(["requirements.txt"]) != before
+
+
+class FakePip:
+    """An installation where PyTorch's own index can be reached or not."""
+
+    def __init__(self, reachable: bool) -> None:
+        self.reachable = reachable
+        self.torch = ""
+        self.asked: list[str] = []
+
+    def run(self, arguments: Iterable[str]) -> str | None:
+        words = [*arguments]
+        own = bootstrap.TORCH_CPU_INDEX in words
+        self.asked += ["own index" if own else "configured index"]
+        if own and not self.reachable:
+            return "ERROR: No matching distribution found for torch"
+        self.torch = bootstrap.pinned("torch") + ("+cpu" if own else "")
+        return None
+
+
+@pytest.mark.parametrize(
+    ("reachable", "asked"),
+    [(True, ["own index"]), (False, ["own index", "configured index"])],
+)
+def test_torch_comes_from_its_own_index_where_that_can_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    reachable: bool,
+    asked: list[str],
+) -> None:
+    fake = FakePip(reachable)
+    monkeypatch.setattr(bootstrap, "run_pip", fake.run)
+    monkeypatch.setattr(bootstrap, "torch_version", lambda: fake.torch)
+    bootstrap.install_cpu_torch()
+    assert fake.asked == asked
+    assert ("CUDA" in capsys.readouterr().out) is not reachable
+
+    bootstrap.install_cpu_torch()
+    assert fake.asked == asked, "what is there is not installed again"
 
 
 def test_pip_cannot_be_led_out_of_the_virtual_environment() -> None:

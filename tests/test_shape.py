@@ -25,6 +25,9 @@ EVENT_WAY = (
     "effects",
     "record",
     "outbox",
+    "broker",
+    "fire",
+    "relay",
     "documents",
     "embed",
     "store",
@@ -32,7 +35,11 @@ EVENT_WAY = (
     "stream",
     "batch",
     "freshness",
+    "world",
+    "loading",
+    "replay",
     "engine",
+    "bench",
 )
 # Wiring: may import any of pipeline/ and agent/.
 WIRING = ("__main__",)
@@ -40,7 +47,7 @@ WIRING = ("__main__",)
 # Third parties that only these files know; a folder stands for all its files.
 ONLY_IN = {
     "quixstreams": ("pipeline/stream.py",),
-    "confluent_kafka": ("pipeline/stream.py", "pipeline/outbox.py", "pipeline/broker.py"),
+    "confluent_kafka": ("pipeline/broker.py", "pipeline/relay.py", "pipeline/stream.py"),
     "duckdb": ("pipeline/batch",),
     "streamlit": ("app.py", "pages", "ui"),
 }
