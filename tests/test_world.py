@@ -334,7 +334,7 @@ def test_texts_are_varied_and_undated() -> None:
         r"\w@example\.(com|org|net)",
         r"\+1 \d{3} 555 01\d\d",
         r"4111 1111 1111 1111",
-        r"(?i)ignore previous instructions",
+        r"Ignore previous instructions|developer mode|system prompt",
         r"<script>",
         r"[\u3040-\u30ff\u4e00-\u9fff]",
         r"😡",

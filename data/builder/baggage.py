@@ -129,7 +129,7 @@ class Baggage:
         flight = self.sim.flights[key].flight
         away = [hub for hub in (*HUBS, flight.origin) if hub != flight.destination]
         wrong = self.rng.choice(away)
-        misrouted = partial(self.sim.move_bag, tag, "misrouted", wrong)
+        misrouted = partial(self.sim.move_bag, tag, "misrouted", f"{wrong} transfer area")
         self.sim.at(self.desk.after(20, 45), misrouted)
         if self.desk.chance(LOST_COMPLAINT):
             locator = self.sim.bags[tag].locator

@@ -88,11 +88,17 @@ class Voice:
         if channel == "call":
             return fill(self.rng.choice(self.phrases["call_notes"]), slots) + text
         start = fill(self.rng.choice(self.phrases["chat_starts"]), slots)
-        return start + (text[:1].lower() + text[1:] if self.chance(LOWER_CASE) else text)
+        careless = self.chance(LOWER_CASE) or start.endswith((", ", "hey ", "so "))
+        return start + (small_start(text) if careless else text)
 
     def chance(self, probability: float) -> bool:
         """True with that probability."""
         return self.rng.random() < probability
+
+
+def small_start(text: str) -> str:
+    """The text without its first capital, unless that is "I" or a flight number."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def person_slots(customer: Customer) -> dict[str, str]:
