@@ -39,6 +39,8 @@ EVENT_WAY = (
     "loading",
     "replay",
     "engine",
+    "status",
+    "children",
     "bench",
 )
 # Wiring: may import any of pipeline/ and agent/.
