@@ -1,0 +1,117 @@
+"""The journal of a run: its row in `batch_runs`, written as the run goes, for whoever watches.
+
+The last entry is made in the transaction that ends the run, together with the ledger and the
+watermarks: either all of it is there or the run never happened.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from pipeline import schema
+from pipeline.clock import to_rfc3339
+from pipeline.schema import Database, get_control
+
+OnStage = Callable[[str, dict[str, Any]], None]
+"""Called after each stage with its name and the counts so far; may raise to end the run.
+
+The stages: started, extracted, bronze, silver, gold, reverse_etl, embedding (repeatedly), embedded,
+upserted (in the store, not yet in the ledger), searchable.
+"""
+
+DIED = "ended without a word: the process was killed in it"
+
+
+class Journal:
+    """One run's stage times (wall clock, seconds since 1970) and counts, and the world it is of.
+
+    `unfinished` are the runs of this world that failed or died: what they left can be deleted.
+    """
+
+    def __init__(self, database: Database, airline_now: datetime, on_stage: OnStage | None) -> None:
+        self._database = database
+        self._on_stage = on_stage or (lambda _stage, _counts: None)
+        self.airline_now = airline_now
+        self.times = {"started": time.time()}
+        self.counts: dict[str, Any] = {}
+        self.unfinished: list[int] = []
+        self.epoch = 0
+        self.run_id = self._open()
+        self._on_stage("started", self.counts)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Wall seconds that each stage took."""
+        names = list(self.times)
+        return {
+            name: self.times[name] - self.times[before]
+            for before, name in zip(names, names[1:], strict=False)
+        }
+
+    def stage(self, name: str, **counts: Any) -> float:
+        """A stage is done; returns the wall time noted for it."""
+        now = self.times[name] = time.time()
+        self.counts |= counts
+        with self._database.write() as connection:
+            self._note(connection, {f"{name}_at": now})
+        self._on_stage(name, self.counts)
+        return now
+
+    def progress(self, name: str, **counts: Any) -> None:
+        """A long stage is under way."""
+        self.counts |= counts
+        with self._database.write() as connection:
+            self._note(connection, {})
+        self._on_stage(name, self.counts)
+
+    def upserted(self) -> float:
+        """The store has it: the wall time from which a search finds it."""
+        now = self.times["searchable"] = time.time()
+        self._on_stage("upserted", self.counts)
+        return now
+
+    def close(self, connection: Connection) -> None:
+        """The last entry, in the transaction that ends the run."""
+        self._note(connection, {"searchable_at": self.times["searchable"]})
+
+    def closed(self) -> None:
+        """Tell whoever watches that the run has ended."""
+        self._on_stage("searchable", self.counts)
+
+    def fail(self, error: BaseException) -> None:
+        """The run failed, and will be tried again under the next number."""
+        with self._database.write() as connection:
+            self._note(connection, {"error": f"{type(error).__name__}: {error}"[:2000]})
+
+    def _open(self) -> int:
+        runs = schema.batch_runs
+        with self._database.write() as connection:
+            self.epoch = int(get_control(connection, "epoch", 0))
+            newest = connection.execute(select(func.coalesce(func.max(runs.c.run_id), 0)))
+            run_id = int(newest.scalar_one()) + 1
+            dead = runs.c.searchable_at.is_(None)
+            self.unfinished = list(connection.execute(select(runs.c.run_id).where(dead)).scalars())
+            connection.execute(
+                update(runs).where(dead).where(runs.c.error.is_(None)).values(error=DIED)
+            )
+            connection.execute(
+                insert(runs).values(
+                    run_id=run_id,
+                    airline_time=to_rfc3339(self.airline_now),
+                    started_at=self.times["started"],
+                    counts={},
+                )
+            )
+        return run_id
+
+    def _note(self, connection: Connection, values: dict[str, Any]) -> None:
+        runs = schema.batch_runs
+        connection.execute(
+            update(runs).where(runs.c.run_id == self.run_id).values(counts=self.counts, **values)
+        )

@@ -1,0 +1,158 @@
+"""The batch process: looks at the airline clock, and runs a batch when its time has come.
+
+Alone: `python -m pipeline.batch`. It never asks the stream and the stream never asks it; the two
+arms share the outbox, the pure steps, and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pipeline import embed, schema
+from pipeline.batch.run import RunResult, run
+from pipeline.batch.schedule import due
+from pipeline.clock import ClockState, from_rfc3339
+from pipeline.ledger import Superseded
+from pipeline.settings import Settings
+from pipeline.store import ContextStore
+
+POLL_S = 0.2
+BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+
+log = logging.getLogger(__name__)
+
+
+class Stopped(RuntimeError):
+    """The process is to end; what was under way starts over with the next one."""
+
+
+def serve(settings: Settings, stop: threading.Event | None = None) -> None:
+    """Run batches until `stop` is set. A run that fails is noted and tried again, with back-off.
+
+    Raises:
+        WrongEncoder: the store was filled by another encoder than EMBEDDER.
+    """
+    # A batch run wants a whole core for half a minute. On two cores the stream, which has
+    # milliseconds, must not wait for it; a batch has hours.
+    if hasattr(os, "nice"):
+        os.nice(10)
+    scheduler = Scheduler(settings, stop or threading.Event())
+    while not scheduler.stop.wait(POLL_S):
+        try:
+            scheduler.tick()
+        except Stopped:
+            return
+        except Superseded as over:
+            log.info("the run is dropped: %s", over)
+        except Exception:
+            log.exception("the batch is tried again in %s s", scheduler.back_off())
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the control table says, read at once."""
+
+    epoch: int | None
+    now: datetime
+    starts_at: datetime
+    last_run: datetime | None
+    interval_h: float
+    request: float
+    served: float
+
+
+class Scheduler:
+    """Remembers since when no batch time was crossed; everything else is in the record."""
+
+    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+        self.stop = stop
+        self._settings = settings
+        self._zone = ZoneInfo(settings.home_zone)
+        self._database = schema.database(settings.database)
+        self._store = ContextStore(settings.stores, "batch", settings.embedder)
+        self._epoch: int | None = None
+        self._interval_h = 0.0
+        self._since: datetime | None = None
+        self._failures = 0
+        self._not_before = 0.0
+
+    def tick(self) -> RunResult | None:
+        """Look once; run if it is time.
+
+        Raises:
+            Superseded, Exception: as `run`.
+        """
+        wanted = self._wanted()
+        if wanted is None:
+            return None
+        since = self._crossing_since(wanted)
+        asked = wanted.request > wanted.served
+        crossed = due(since, wanted.now, wanted.interval_h, self._zone)
+        if not (asked or crossed) or time.monotonic() < self._not_before:
+            return None
+        result = run(
+            self._database,
+            self._store,
+            embed.encoder(self._settings.embedder),
+            self._settings.lake,
+            self._settings.airline_home,
+            wanted.now,
+            self._or_stop,
+        )
+        self._since, self._failures = wanted.now, 0
+        if asked:
+            self._database.put("batch_served", wanted.request)
+        return result
+
+    def back_off(self) -> float:
+        """After a failure: hold the next run back, longer each time; returns the seconds."""
+        wait = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
+        self._failures += 1
+        self._not_before = time.monotonic() + wait
+        return wait
+
+    def _crossing_since(self, wanted: _Wanted) -> datetime:
+        if wanted.epoch != self._epoch:
+            # Another world: nothing that was remembered is true of it.
+            self._epoch, self._interval_h = wanted.epoch, wanted.interval_h
+            self._since, self._failures, self._not_before = None, 0, 0.0
+        if self._since is None:
+            self._since = wanted.last_run or wanted.starts_at
+        if wanted.interval_h != self._interval_h:
+            # A new interval counts from now on: choosing it is not a request to run.
+            self._interval_h, self._since = wanted.interval_h, wanted.now
+        self._since = min(self._since, wanted.now)  # the clock was put back
+        return self._since
+
+    def _wanted(self) -> _Wanted | None:
+        """None while no world is loaded."""
+        names = ("epoch", "loaded", "clock", "batch", "batch_interval_h")
+        with self._database.read() as connection:
+            value: dict[str, Any] = {
+                name: schema.get_control(connection, name)
+                for name in (*names, "batch_request", "batch_served")
+            }
+        if not value["clock"] or value["loaded"] is False:
+            return None
+        clock = ClockState.model_validate(value["clock"])
+        last_run = (value["batch"] or {}).get("last_run")
+        return _Wanted(
+            epoch=value["epoch"],
+            now=clock.now(),
+            starts_at=clock.starts_at,
+            last_run=from_rfc3339(last_run) if last_run else None,
+            interval_h=float(value["batch_interval_h"] or self._settings.batch_interval_h),
+            request=value["batch_request"] or 0,
+            served=value["batch_served"] or 0,
+        )
+
+    def _or_stop(self, _stage: str, _counts: dict[str, Any]) -> None:
+        if self.stop.is_set():
+            raise Stopped("stopped; the next run starts over")
