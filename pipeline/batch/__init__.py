@@ -1,5 +1,5 @@
 """The batch arm: outbox -> bronze -> silver -> gold -> context store, every N airline hours.
 
-Reading order: `schedule` (when), `run` (one run, step by step), `sql/` (what each step does), then
-`extract`, `lake`, `reverse_etl` and `journal` for the details, `serve` for the process around it.
+Reading order: `timetable` (when), `run` (one run, step by step), `sql/` (what the steps do), then
+`extract`, `lake`, `reverse_etl`, `journal` for the details and `schedule` for the process around.
 """

@@ -2,7 +2,7 @@
 
 import logging
 
-from pipeline.batch.serve import serve
+from pipeline.batch.schedule import serve
 from pipeline.settings import settings
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ The stages: started, extracted, bronze, silver, gold, reverse_etl, embedding (re
 upserted (in the store, not yet in the ledger), searchable.
 """
 
+NOTE_EVERY_S = 0.3
 DIED = "ended without a word: the process was killed in it"
 
 
@@ -42,6 +43,7 @@ class Journal:
         self.counts: dict[str, Any] = {}
         self.unfinished: list[int] = []
         self.epoch = 0
+        self._noted = 0.0
         self.run_id = self._open()
         self._on_stage("started", self.counts)
 
@@ -64,10 +66,12 @@ class Journal:
         return now
 
     def progress(self, name: str, **counts: Any) -> None:
-        """A long stage is under way."""
+        """A long stage is under way: noted a few times a second, so that nobody waits for it."""
         self.counts |= counts
-        with self._database.write() as connection:
-            self._note(connection, {})
+        if time.time() - self._noted > NOTE_EVERY_S:
+            self._noted = time.time()
+            with self._database.write() as connection:
+                self._note(connection, {})
         self._on_stage(name, self.counts)
 
     def upserted(self) -> float:

@@ -5,7 +5,7 @@
 The run takes what the outbox has at its start and becomes visible in one commit at its end. It may
 be killed anywhere: until the last transaction nothing has moved the watermarks, and the next run
 takes the same rows again; what it writes twice is the same.
-Not here: when to run (`schedule`, `serve`).
+Not here: when to run (`timetable`, `schedule`).
 """
 
 from __future__ import annotations
@@ -28,12 +28,11 @@ from pipeline.batch.lake import FULL_LOAD, Lake, Session
 from pipeline.batch.reverse_etl import flag_at_risk
 from pipeline.clock import to_rfc3339
 from pipeline.documents import Document, documents
-from pipeline.embed import Encoder, Vectors
+from pipeline.embed import BATCH, Encoder, Vectors
 from pipeline.ledger import Superseded, epoch_fence
 from pipeline.schema import Database, put_control
 from pipeline.store import ContextStore, Embedded
 
-CHUNK = 256  # passages between two looks at whether the world is still the same
 Row = dict[str, Any]
 
 
@@ -154,8 +153,9 @@ class _Run:
         # share a call of the model need little padding.
         passages = sorted({document.passage for document in made}, key=len)
         vectors: dict[str, Any] = {}
-        for start in range(0, len(passages), CHUNK):
-            chunk = passages[start : start + CHUNK]
+        # One call of the model at a time: a reset or a stop is noticed within a second.
+        for start in range(0, len(passages), BATCH):
+            chunk = passages[start : start + BATCH]
             vectors |= zip(chunk, self.encoder.encode(chunk), strict=True)
             if self.database.get("epoch") != self.journal.epoch:
                 raise Superseded(f"epoch {self.journal.epoch} is over")

@@ -1,48 +1,216 @@
-"""When a batch runs: pure arithmetic on the airline clock. The process around it is `serve`."""
+"""The batch process: looks at the airline clock, and runs a batch when its time has come.
+
+Alone: `python -m pipeline.batch`. It never asks the stream and the stream never asks it; the two
+arms share the outbox, the pure steps, and nothing else. When batches fall is in `timetable`.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-SHORTEST_H = 1 / 60
-LONGEST_H = 24.0
+from sqlalchemy import func, select
+
+from pipeline import embed, schema
+from pipeline.batch.run import RunResult, run
+from pipeline.batch.timetable import due, next_run
+from pipeline.clock import ClockState, from_rfc3339
+from pipeline.ledger import Superseded
+from pipeline.schema import Database, get_control, put_control
+from pipeline.settings import Settings
+from pipeline.store import ContextStore
+
+__all__ = ["due", "next_run", "request_run", "serve"]
+
+POLL_S = 0.2
+BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+
+log = logging.getLogger(__name__)
 
 
-def next_run(now: datetime, interval_h: float, zone: ZoneInfo) -> datetime:
-    """The first airline time after `now` at which a batch falls, UTC.
+class Stopped(RuntimeError):
+    """The process is to end; what was under way starts over with the next one."""
 
-    Batches fall on the local times 00:00, then every `interval_h` hours, and each day starts anew
-    at 00:00: every six hours is 00:00, 06:00, 12:00, 18:00; nightly (24 or more) is 00:00. They
-    follow the clock on the wall: a local time that comes twice when summer time ends is run at
-    twice, one that does not come at all is made up for after the clocks have jumped over it.
+
+def serve(settings: Settings, stop: threading.Event | None = None) -> None:
+    """Run batches until `stop` is set. A run that fails is noted and tried again, with back-off.
 
     Raises:
-        ValueError: the interval is not positive.
+        WrongEncoder: the store was filled by another encoder than EMBEDDER.
     """
-    if not interval_h > 0:
-        raise ValueError(f"a batch interval of {interval_h} hours; expected more than 0")
-    day = now.astimezone(zone).date()
-    moments = (*_moments(day, interval_h, zone), *_moments(day + timedelta(days=1), 24, zone))
-    return moments[bisect_right(moments, now)]
+    # A batch run wants a whole core for half a minute. On two cores the stream, which has
+    # milliseconds, must not wait for it; a batch has hours.
+    if hasattr(os, "nice"):
+        os.nice(10)
+    scheduler = Scheduler(settings, stop or threading.Event())
+    while not scheduler.stop.wait(POLL_S):
+        try:
+            scheduler.tick()
+        except Stopped:
+            return
+        except Superseded as over:
+            log.info("the run is dropped: %s", over)
+        except Exception:
+            log.exception("the batch is tried again in %s s", scheduler.back_off())
 
 
-def due(since: datetime, now: datetime, interval_h: float, zone: ZoneInfo) -> bool:
-    """Whether a batch time was crossed after `since`, up to `now`. Many crossed are one run."""
-    return next_run(since, interval_h, zone) <= now
+def request_run(database: Database, *, timeout_s: float) -> dict[str, Any]:
+    """Ask the batch process for a run now, and wait for it.
+
+    Returns:
+        the run's row in `batch_runs` and "seconds", wall seconds by stage. "error" is None, or says
+        why it failed (the process tries again by itself) or that nothing came within `timeout_s`.
+    """
+    runs = schema.batch_runs
+    with database.write() as connection:
+        before = connection.execute(select(func.coalesce(func.max(runs.c.run_id), 0))).scalar_one()
+        number = (get_control(connection, "batch_request") or 0) + 1
+        put_control(connection, "batch_request", number)
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if (database.get("batch_served") or 0) >= number:
+            run_id = (database.get("batch") or {}).get("run_id")
+            found = database.rows(select(runs).where(runs.c.run_id == run_id))
+            return _report(found[0]) if found else {"error": "the world was reset meanwhile"}
+        failed = (runs.c.run_id > before) & runs.c.error.is_not(None)
+        for row in database.rows(select(runs).where(failed).order_by(runs.c.run_id)):
+            return _report(row)
+        time.sleep(POLL_S / 2)
+    return {"error": f"no batch run ended within {timeout_s:g} s; is the engine up?"}
 
 
-@lru_cache(maxsize=64)
-def _moments(day: date, interval_h: float, zone: ZoneInfo) -> tuple[datetime, ...]:
-    """The batch times of one local day, UTC, in order."""
-    hours = min(max(interval_h, SHORTEST_H), LONGEST_H)
-    found: set[datetime] = set()
-    for number in range(int(24 / hours) + 1):
-        moment = datetime.combine(day, time(), zone) + timedelta(hours=number * hours)
-        if moment.date() == day:
-            first = moment.astimezone(UTC)
-            # fold=1 is the second time round; of a time that does not exist it is an earlier one.
-            found |= {first, max(first, moment.replace(fold=1).astimezone(UTC))}
-    return tuple(sorted(found))
+def _report(run_row: dict[str, Any]) -> dict[str, Any]:
+    reached = [name for name in STAGES if run_row[name] is not None]
+    seconds = {
+        name.removesuffix("_at"): round(run_row[name] - run_row[before], 3)
+        for before, name in zip(reached, reached[1:], strict=False)
+    }
+    return run_row | {"seconds": seconds}
+
+
+STAGES = (
+    "started_at",
+    "extracted_at",
+    "bronze_at",
+    "silver_at",
+    "gold_at",
+    "reverse_etl_at",
+    "embedded_at",
+    "searchable_at",
+)
+_CONTROLS = (
+    "epoch",
+    "loaded",
+    "clock",
+    "world",
+    "batch",
+    "batch_interval_h",
+    "batch_request",
+    "batch_served",
+)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the control table says, read at once."""
+
+    epoch: int | None
+    now: datetime
+    starts_at: datetime
+    last_run: datetime | None
+    interval_h: float
+    zone: ZoneInfo
+    request: float
+    served: float
+
+
+class Scheduler:
+    """Remembers since when no batch time was crossed; everything else is in the record."""
+
+    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+        self.stop = stop
+        self._settings = settings
+        self._database = schema.database(settings.database)
+        self._store = ContextStore(settings.stores, "batch", settings.embedder)
+        self._epoch: int | None = None
+        self._interval_h = 0.0
+        self._since: datetime | None = None
+        self._failures = 0
+        self._not_before = 0.0
+
+    def tick(self) -> RunResult | None:
+        """Look once; run if it is time.
+
+        Raises:
+            Superseded, Exception: as `run`.
+        """
+        wanted = self._wanted()
+        if wanted is None:
+            return None
+        since = self._crossing_since(wanted)
+        asked = wanted.request > wanted.served
+        crossed = due(since, wanted.now, wanted.interval_h, wanted.zone)
+        if not (asked or crossed) or time.monotonic() < self._not_before:
+            return None
+        result = run(
+            self._database,
+            self._store,
+            embed.encoder(self._settings.embedder),
+            self._settings.lake,
+            self._settings.airline_home,
+            wanted.now,
+            self._or_stop,
+        )
+        self._since, self._failures = wanted.now, 0
+        if asked:
+            self._database.put("batch_served", wanted.request)
+        return result
+
+    def back_off(self) -> float:
+        """After a failure: hold the next run back, longer each time; returns the seconds."""
+        wait = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
+        self._failures += 1
+        self._not_before = time.monotonic() + wait
+        return wait
+
+    def _crossing_since(self, wanted: _Wanted) -> datetime:
+        if wanted.epoch != self._epoch:
+            # Another world: nothing that was remembered is true of it.
+            self._epoch, self._interval_h = wanted.epoch, wanted.interval_h
+            self._since, self._failures, self._not_before = None, 0, 0.0
+        if self._since is None:
+            self._since = wanted.last_run or wanted.starts_at
+        if wanted.interval_h != self._interval_h:
+            # A new interval counts from now on: choosing it is not a request to run.
+            self._interval_h, self._since = wanted.interval_h, wanted.now
+        self._since = min(self._since, wanted.now)  # the clock was put back
+        return self._since
+
+    def _wanted(self) -> _Wanted | None:
+        """None while no world is loaded."""
+        with self._database.read() as connection:
+            value = {name: get_control(connection, name) for name in _CONTROLS}
+        if not value["clock"] or value["loaded"] is False:
+            return None
+        clock = ClockState.model_validate(value["clock"])
+        last_run = (value["batch"] or {}).get("last_run")
+        return _Wanted(
+            epoch=value["epoch"],
+            now=clock.now(),
+            starts_at=clock.starts_at,
+            last_run=from_rfc3339(last_run) if last_run else None,
+            interval_h=float(value["batch_interval_h"] or self._settings.batch_interval_h),
+            zone=ZoneInfo((value["world"] or {}).get("zone", self._settings.home_zone)),
+            request=value["batch_request"] or 0,
+            served=value["batch_served"] or 0,
+        )
+
+    def _or_stop(self, _stage: str, _counts: dict[str, Any]) -> None:
+        if self.stop.is_set():
+            raise Stopped("stopped; the next run starts over")
