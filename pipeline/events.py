@@ -274,7 +274,7 @@ def parse(raw: bytes | str | dict[str, Any]) -> Event:
     Raises:
         ContractError: names the first field that breaks the contract and what was expected.
     """
-    fields = raw if isinstance(raw, dict) else _json_object(raw)
+    fields = raw if isinstance(raw, dict) else json_object(raw)
     event_type = fields.get("type")
     if not isinstance(event_type, str) or event_type not in PAYLOADS:
         known = ", ".join(PAYLOADS)
@@ -317,7 +317,12 @@ def make(
     return parse(fields | ({"customerid": customer_id} if customer_id else {}))
 
 
-def _json_object(raw: bytes | str) -> dict[str, Any]:
+def json_object(raw: bytes | str) -> dict[str, Any]:
+    """The JSON object in UTF-8 bytes or text.
+
+    Raises:
+        ContractError: not UTF-8, not JSON, or not an object.
+    """
     try:
         text = raw.decode("utf-8") if isinstance(raw, bytes) else raw
     except UnicodeDecodeError as bad:

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import portalocker
-from sqlalchemy import insert, select
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
 
 from pipeline import schema
-from pipeline.schema import Database
-from pipeline.store import Arm
+from pipeline.schema import Arm, Database
+
 
 SEARCHABLE = "searchable"
 UNCHANGED = "unchanged"  # a late event: recorded, but it changed nothing, so there is no document
@@ -52,9 +54,19 @@ def write(
         dead_letters: rows of `dead_letters`: sequence, arm, reason, body, found_at.
     """
     with database.write() as connection:
-        for table, new in ((schema.progress, rows), (schema.dead_letters, dead_letters)):
-            if new:
-                connection.execute(insert(table).prefix_with("OR IGNORE", dialect="sqlite"), new)
+        write_in(connection, rows, dead_letters)
+
+
+def write_in(
+    connection: Connection,
+    rows: Sequence[Progress],
+    dead_letters: Sequence[dict[str, Any]] = (),
+) -> None:
+    """As `write`, inside a transaction."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    for table, new in ((schema.progress, rows), (schema.dead_letters, dead_letters)):
+        if new:
+            connection.execute(insert(table).on_conflict_do_nothing(), list(new))
 
 
 @contextmanager
@@ -82,5 +94,9 @@ def reset_fence(home: Path) -> Iterator[None]:
 @contextmanager
 def _fence(home: Path, flags: portalocker.LockFlags) -> Iterator[None]:
     home.mkdir(parents=True, exist_ok=True)
-    with portalocker.Lock(home / "fence.lock", "a", flags=flags, timeout=60):
-        yield
+    with (home / "fence.lock").open("a") as file:
+        portalocker.lock(file, flags)
+        try:
+            yield
+        finally:
+            portalocker.unlock(file)

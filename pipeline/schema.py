@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     JSON,
@@ -34,6 +34,9 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection, make_url
 
 metadata = MetaData()
+
+Arm = Literal["stream", "batch"]
+ARMS: tuple[Arm, Arm] = ("batch", "stream")
 
 customers = Table(
     "customers",

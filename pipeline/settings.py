@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     agent_model: str = Field(default="airline/offline", description="LiteLLM model string")
     batch_interval_h: float = Field(default=6.0, gt=0, description="airline hours between batches")
     clock_factor: float = Field(default=180.0, gt=0, description="airline seconds a wall second")
+    clock_opens: str = Field(
+        default="05:00", pattern=r"^\d\d:\d\d$", description="airline time of the first start"
+    )
     autoplay: bool = Field(default=True, description="the clock runs from the first start on")
 
     @property

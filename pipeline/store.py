@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import lancedb
 import pyarrow as pa
@@ -19,9 +19,10 @@ from lancedb import col
 
 from pipeline.documents import Document
 from pipeline.embed import DIMENSIONS, Vectors, WrongEncoder
+from pipeline.schema import ARMS, Arm
 
-Arm = Literal["stream", "batch"]
-ARMS: tuple[Arm, Arm] = ("batch", "stream")
+__all__ = ["ARMS", "Arm", "ContextStore", "Embedded", "Found"]
+
 STAGE_TIMES = (
     "recorded_at",
     "published_at",

@@ -45,7 +45,6 @@ class Journal:
         self.epoch = 0
         self._noted = 0.0
         self.run_id = self._open()
-        self._on_stage("started", self.counts)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -56,13 +55,17 @@ class Journal:
             for before, name in zip(names, names[1:], strict=False)
         }
 
+    def tell(self, stage: str) -> None:
+        """Tell whoever watches, and note nothing."""
+        self._on_stage(stage, self.counts)
+
     def stage(self, name: str, **counts: Any) -> float:
         """A stage is done; returns the wall time noted for it."""
         now = self.times[name] = time.time()
         self.counts |= counts
         with self._database.write() as connection:
             self._note(connection, {f"{name}_at": now})
-        self._on_stage(name, self.counts)
+        self.tell(name)
         return now
 
     def progress(self, name: str, **counts: Any) -> None:
@@ -72,21 +75,17 @@ class Journal:
             self._noted = time.time()
             with self._database.write() as connection:
                 self._note(connection, {})
-        self._on_stage(name, self.counts)
+        self.tell(name)
 
     def upserted(self) -> float:
         """The store has it: the wall time from which a search finds it."""
         now = self.times["searchable"] = time.time()
-        self._on_stage("upserted", self.counts)
+        self.tell("upserted")
         return now
 
     def close(self, connection: Connection) -> None:
         """The last entry, in the transaction that ends the run."""
         self._note(connection, {"searchable_at": self.times["searchable"]})
-
-    def closed(self) -> None:
-        """Tell whoever watches that the run has ended."""
-        self._on_stage("searchable", self.counts)
 
     def fail(self, error: BaseException) -> None:
         """The run failed, and will be tried again under the next number."""

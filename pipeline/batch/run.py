@@ -109,6 +109,7 @@ class _Run:
     def go(self, lake: Lake) -> None:
         """The steps; each comment is the shape of what the step hands on."""
         journal = self.journal
+        journal.tell("started")
         for run_id in journal.unfinished:
             lake.drop(run_id)
         with self.database.read() as connection:
@@ -146,7 +147,7 @@ class _Run:
             journal.upserted()
             self._finish(taken, outcomes, rejects)
             self.store.compact_when_due()
-        journal.closed()
+        journal.tell("searchable")
 
     def _embed(self, made: list[Document]) -> Vectors:
         # Equal passages ("Bag … was delivered") share a vector; sorted by length, those that

@@ -1,0 +1,48 @@
+"""Reading the outbox: the log of every event, in order, with what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
+
+from pipeline import schema
+from pipeline.schema import Database
+
+Row = dict[str, Any]
+
+
+def by_sequence(connection: Connection, sequences: Sequence[int]) -> list[Row]:
+    """The outbox rows with these sequences, in order."""
+    outbox = schema.outbox
+    query = select(outbox).where(outbox.c.sequence.in_(sequences)).order_by(outbox.c.sequence)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def after(database: Database, sequence: int, limit: int = 1000) -> list[Row]:
+    """The next rows after `sequence`."""
+    outbox = schema.outbox
+    query = select(outbox).where(outbox.c.sequence > sequence)
+    return database.rows(query.order_by(outbox.c.sequence).limit(limit))
+
+
+def unpublished(database: Database, *, recorded_before: float, limit: int = 1000) -> list[Row]:
+    """Rows that no broker has acknowledged, recorded before a wall time, oldest first."""
+    outbox = schema.outbox
+    query = (
+        select(outbox)
+        .where(outbox.c.published_at.is_(None))
+        .where(outbox.c.recorded_at < recorded_before)
+        .order_by(outbox.c.sequence)
+        .limit(limit)
+    )
+    return database.rows(query)
+
+
+def newest(database: Database) -> int:
+    """Sequence of the newest event; 0 when there is none."""
+    with database.read() as connection:
+        query = select(func.coalesce(func.max(schema.outbox.c.sequence), 0))
+        return int(connection.execute(query).scalar_one())

@@ -1,0 +1,75 @@
+"""The relay: publishes what the firing process could not, and refills a broker that lost its log.
+
+Two duties, each safe to repeat, because the stream skips what its ledger already holds:
+sweep outbox rows that no broker acknowledged, and, when the event topic has a new identity (the
+embedded broker keeps its log in memory), publish the whole outbox again, in order.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from confluent_kafka import KafkaException
+
+from pipeline import outbox
+from pipeline.broker import Acknowledged, Admin, EventProducer, outgoing
+from pipeline.fire import mark_published
+from pipeline.schema import Database
+
+SWEEP_EVERY_S = 0.25
+GRACE_S = 0.5  # the firing process publishes straight after its commit; leave it that long
+INCARNATION_EVERY_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Relay:
+    """One a state folder."""
+
+    def __init__(self, database: Database, brokers: str, partitions: int) -> None:
+        self._database = database
+        self._partitions = partitions
+        self._acknowledged = Acknowledged()
+        self._producer = EventProducer(brokers, self._acknowledged.add)
+        self._admin = Admin(brokers)
+
+    def serve(self, stop: threading.Event) -> None:
+        """Run until `stop` is set. An unreachable broker is waited for."""
+        checked = 0.0
+        while not stop.wait(SWEEP_EVERY_S):
+            try:
+                if time.monotonic() - checked > INCARNATION_EVERY_S:
+                    checked = time.monotonic()
+                    self.refill_if_new()
+                self.sweep()
+            except KafkaException as down:
+                log.warning("the broker does not answer: %s", down)
+
+    def sweep(self) -> int:
+        """Publish rows that no broker has acknowledged; returns how many were found."""
+        rows = outbox.unpublished(self._database, recorded_before=time.time() - GRACE_S)
+        self._send(rows)
+        return len(rows)
+
+    def refill_if_new(self) -> bool:
+        """Publish the whole outbox if the topic is not the one that was filled before."""
+        self._admin.ensure_topics(self._partitions)
+        incarnation = self._admin.incarnation()
+        if incarnation is None or incarnation == self._database.get("broker_incarnation"):
+            return False
+        sequence = 0
+        while rows := outbox.after(self._database, sequence):
+            self._send(rows)
+            sequence = rows[-1]["sequence"]
+        self._database.put("broker_incarnation", incarnation)
+        log.info("filled the event topic %s up to event %d", incarnation, sequence)
+        return True
+
+    def _send(self, rows: list[outbox.Row]) -> None:
+        epoch = self._database.get("epoch")
+        for row in rows:
+            self._producer.send(outgoing(row, epoch, time.time()))
+        self._producer.flush(5)
+        mark_published(self._database, self._acknowledged.drain())

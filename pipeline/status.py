@@ -1,0 +1,96 @@
+"""`status`: one look at the engine, its arms and its processes, from what they wrote themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+
+from pipeline import freshness, schema
+from pipeline.batch.schedule import next_run
+from pipeline.clock import to_rfc3339
+from pipeline.engine import processes
+from pipeline.loading import clock
+from pipeline.schema import Database, database
+from pipeline.settings import Settings
+from pipeline.store import ContextStore
+
+CHILDREN = ("relay", "stream", "batch", "replay")
+Report = dict[str, Any]
+
+
+def status(settings: Settings) -> Report:
+    """The `status` object of the command line's contract."""
+    running = processes(settings.airline_home)
+    record = database(settings.database)
+    report: Report = {"ready": False, "airline_time": None, "arms": {}, "processes": running}
+    if not record.get("loaded"):
+        return report
+    state = clock(record)
+    report["airline_time"] = to_rfc3339(state.now())
+    report["arms"] = {"stream": _stream(settings, record), "batch": _batch(settings, record)}
+    report["dead_letters"] = dead_letter_count(record)
+    report["events"] = _count(record, schema.outbox)
+    report["ready"] = is_ready(record, running)
+    return report
+
+
+def is_ready(record: Database, running: list[dict[str, Any]]) -> bool:
+    """Whether every child of the engine does its work: an event fired now will be seen."""
+    alive = {one["name"]: one["pid"] for one in running}
+    return bool(record.get("loaded")) and all(
+        name in alive and record.get(f"ready/{name}") == alive[name] for name in CHILDREN
+    )
+
+
+def dead_letter_count(record: Database) -> int:
+    """Raw items and events that broke the contract, found by either arm."""
+    with record.read() as connection:
+        query = select(func.count(schema.dead_letters.c.sequence.distinct()))
+        return int(connection.execute(query).scalar_one())
+
+
+def _count(record: Database, table: Any) -> int:
+    with record.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def _stream(settings: Settings, record: Database) -> Report:
+    return {
+        "staleness_s": round(freshness.staleness(record, "stream"), 3),
+        "latency_ms": freshness.percentiles(freshness.latencies_ms(record, "stream")),
+        "documents": ContextStore(settings.stores, "stream", settings.embedder).count(),
+        "lag": freshness.pending(record, "stream")["count"],
+    }
+
+
+def _batch(settings: Settings, record: Database) -> Report:
+    state = clock(record)
+    zone = ZoneInfo(record.get("world")["zone"])
+    last = record.get("batch") or {}
+    upcoming = next_run(state.now(), record.get("batch_interval_h"), zone)
+    return {
+        "staleness_s": round(freshness.staleness(record, "batch"), 3),
+        "staleness_airline_s": round(freshness.staleness_airline(record, "batch", state), 1),
+        "last_run": last.get("last_run"),
+        "next_run": to_rfc3339(upcoming),
+        "documents": ContextStore(settings.stores, "batch", settings.embedder).count(),
+        "lag": freshness.pending(record, "batch")["count"],
+    }
+
+
+def show(report: Report) -> str:
+    """The status as a few lines of text."""
+    lines = [f"{'ready' if report['ready'] else 'not ready'}, airline {report['airline_time']}"]
+    for arm, values in report["arms"].items():
+        shown = ", ".join(f"{name} {value}" for name, value in values.items())
+        lines.append(f"{arm:<8}{shown}")
+    if "dead_letters" in report:
+        lines.append(f"events  {report['events']}, dead letters {report['dead_letters']}")
+    for one in report["processes"]:
+        lines.append(
+            f"  {one['name']:<11} pid {one['pid']:<8} restarts {one['restarts']:<3} "
+            f"{one['rss_mb']:.0f} MB"
+        )
+    return "\n".join(lines)
