@@ -1,0 +1,166 @@
+"""What a question asked for that the record knows and the answer does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from agent import mentions
+from agent.answer import Claim
+from agent.clues import channel_asked, payment_asked
+from agent.judge import policies
+from agent.judge.bind import Bench, contacts_by
+from agent.judge.history import Change, made_by, states
+from agent.judge.scope import Scope
+from pipeline.clock import from_rfc3339
+from pipeline.images import Row
+
+_TALKED_OF = timedelta(hours=24)  # how far back "did you see my tweet?" asks
+
+_GONE = {"cancelled", "departed", "landed"}
+_COVERS: dict[str, set[str]] = {
+    "flight_status": {"status", "departure", "delay"},
+    "departure": {"departure", "delay"},
+    "arrival": {"arrival"},
+    "gate": {"gate"},
+    "seat": {"seat"},
+    "booking": {"flight", "booking_status", "seat", "cabin", "insurance"},
+    "bag": {"bag_status", "bag_location"},
+    "contact": {"contact"},
+    "payment": {"payment"},
+    "tier": {"tier"},
+}
+"""Intent of a question -> attributes of which one claim answers it."""
+
+
+def missing(bench: Bench) -> list[Claim]:
+    """A claim with status missing for each thing asked, known to the record, and not said."""
+    return [
+        claim
+        for topic in sorted(bench.topics & _KNOWN.keys())
+        if not _is_covered(bench, topic) and (claim := _KNOWN[topic](bench, topic))
+    ]
+
+
+def _is_covered(bench: Bench, topic: str) -> bool:
+    if topic == "policy":
+        return policies.covered(bench.answer, bench.scope.policies)
+    for said in bench.said:
+        denial = said.negated and said.attribute in ("contact", "payment")
+        if said.attribute in _COVERS[topic] and not denial:
+            return True
+        if said.attribute == "status" and said.value in _GONE and not said.negated:
+            if topic in ("departure", "arrival", "gate"):
+                return True
+        if topic == "seat" and said.attribute in ("booking_status", "flight"):
+            if said.value == "cancelled":
+                return True
+    return False
+
+
+def _missing(bench: Bench, topic: str, entity: str, true: str, by: Change | None) -> Claim:
+    return bench.verdict(topic, entity, "", true, "missing", by)
+
+
+def _newest(bench: Bench, kind: str, key: str) -> Change | None:
+    past = states(bench.connection, kind, key)
+    return past[-1].by if past else None
+
+
+def _flight(bench: Bench, topic: str) -> Claim | None:
+    key = _flight_asked(bench.scope, bench.question)
+    if key is None:
+        return None
+    row = bench.scope.flights[key]
+    if topic == "gate" and not row["gate"] and row["status"] != "cancelled":
+        return None
+    true = f"{row['status']}, gate {row['gate']}" if topic == "gate" else row["status"]
+    return _missing(bench, topic, f"flight/{key}", true, _newest(bench, "flight", key))
+
+
+def _flight_asked(scope: Scope, question: str) -> str | None:
+    numbers = mentions.flights(question)
+    if numbers:
+        return next((key for one in numbers for key in scope.numbered(one.key)), None)
+    days = {day.isoformat() for day in mentions.days(question, scope.now.date())}
+    own = [key for key in scope.own_flights if not days or key.split("/")[1] in days]
+    following = [key for key in scope.next_flights() if key in own]
+    return next(iter([*following, *own]), None)
+
+
+def _seat(bench: Bench, topic: str) -> Claim | None:
+    for row in bench.scope.active:
+        seats = [part["seat"] for part in row["segments"] if part["seat"]]
+        if seats:
+            by = _newest(bench, "booking", row["locator"])
+            return _missing(bench, topic, f"booking/{row['locator']}", ", ".join(seats), by)
+    return None
+
+
+def _booking(bench: Bench, topic: str) -> Claim | None:
+    rows = bench.scope.active or list(bench.scope.bookings.values())
+    if not rows:
+        return None
+    by = _newest(bench, "booking", rows[0]["locator"])
+    return _missing(bench, topic, f"booking/{rows[0]['locator']}", rows[0]["status"], by)
+
+
+def _bag(bench: Bench, topic: str) -> Claim | None:
+    for tag, row in bench.scope.bags.items():
+        true = " at ".join(filter(None, (row["status"], row["location"])))
+        return _missing(bench, topic, f"bag/{tag}", true, _newest(bench, "bag", tag))
+    return None
+
+
+def _contact(bench: Bench, topic: str) -> Claim | None:
+    since = bench.scope.now - _TALKED_OF
+    heard = contacts_by(bench.scope, channel_asked(bench.question))
+    recent = [row for row in heard if from_rfc3339(row["occurred_at"]) > since]
+    if not recent:
+        return None
+    newest = recent[0]
+    entity = f"interaction/{newest['interaction_id']}"
+    by = made_by(bench.connection, newest["interaction_id"])
+    return _missing(bench, topic, entity, f"{newest['channel']}: {newest['text'][:80]}", by)
+
+
+def _payment(bench: Bench, topic: str) -> Claim | None:
+    kind = payment_asked(bench.question)
+    known = [row for row in bench.scope.payments if kind in ("any", row["payment_type"])]
+    if not known:
+        return None
+    row: Row = known[0]
+    by = made_by(bench.connection, row["payment_id"])
+    true = f"{row['amount']:.2f} {row['currency']}"
+    return _missing(bench, topic, f"payment/{row['payment_id']}", true, by)
+
+
+def _tier(bench: Bench, topic: str) -> Claim | None:
+    row = bench.scope.customer
+    if row is None:
+        return None
+    by = _newest(bench, "customer", row["customer_id"])
+    return _missing(bench, topic, f"customer/{row['customer_id']}", row["tier"], by)
+
+
+def _policy(bench: Bench, topic: str) -> Claim | None:
+    row = policies.asked_about(bench.question, bench.scope.policies)
+    if row is None:
+        return None
+    by = _newest(bench, "policy", row["slug"])
+    return _missing(bench, topic, f"policy/{row['slug']}", row["title"], by)
+
+
+_KNOWN: dict[str, Callable[[Bench, str], Claim | None]] = {
+    "flight_status": _flight,
+    "departure": _flight,
+    "arrival": _flight,
+    "gate": _flight,
+    "seat": _seat,
+    "booking": _booking,
+    "bag": _bag,
+    "contact": _contact,
+    "payment": _payment,
+    "tier": _tier,
+    "policy": _policy,
+}

@@ -1,0 +1,52 @@
+"""The text of an answer -> the values that it states, each with its words' place in the text.
+
+Patterns over clauses of English, not a grammar. What is quoted, supposed ("if it is cancelled") or
+disclaimed ("I do not know whether") states nothing. The record is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.judge import flight_claims, trip_claims
+from agent.judge.clauses import Clause, Said, clauses, is_disclaimed
+
+
+def claims(text: str, carriers: set[str], topics: set[str]) -> list[Said]:
+    """Everything that a text states, in the order of the text.
+
+    Args:
+        carriers: two-letter codes by which flight numbers are told from other words.
+        topics: intents of the question, which tell what a bare time or "it" is about.
+    """
+    found: list[Said] = []
+    about_bag = False
+    for clause in clauses(text, carriers):
+        about_bag = trip_claims.speaks_of_bag(clause, about_bag, topics)
+        for said in _of_clause(clause, topics, about_bag=about_bag):
+            if not any(_overlaps(said, other) for other in found):
+                found.append(said)
+    return sorted(found, key=lambda one: one.start)
+
+
+def _overlaps(one: Said, other: Said) -> bool:
+    same = one.attribute == other.attribute
+    return same and one.start < other.end and other.start < one.end
+
+
+def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator[Said]:
+    yield from trip_claims.contacts(clause)
+    if is_disclaimed(clause.text):
+        return
+    yield from trip_claims.payments(clause)
+    yield from trip_claims.tiers(clause)
+    yield from trip_claims.bookings(clause)
+    yield from trip_claims.flights(clause)
+    yield from trip_claims.seats(clause)
+    if about_bag:
+        yield from trip_claims.bags(clause)
+        if not flight_claims.FLIGHT_NOUN.search(clause.text):
+            return
+    yield from flight_claims.gates(clause)
+    yield from flight_claims.statuses(clause, about_bag=about_bag)
+    yield from flight_claims.spoken_times(clause, topics)

@@ -1,0 +1,125 @@
+"""A text as clauses, and what a clause can state. What is quoted is not the speaker's own word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent import mentions
+from agent.words import sentences, without_quotes
+
+Attribute = Literal[
+    "status",
+    "departure",
+    "scheduled_departure",
+    "arrival",
+    "delay",
+    "gate",
+    "seat",
+    "flight",
+    "booking_status",
+    "cabin",
+    "insurance",
+    "bag_status",
+    "bag_location",
+    "tier",
+    "payment",
+    "contact",
+]
+
+
+@dataclass(frozen=True)
+class Said:
+    """One value that a text states, before anything is known of the record.
+
+    `value` is in the record's words where it has some, and `text` the answer's own words. `minutes`
+    are the minutes of the day that a time may mean, `exact` whether a length of time is to the
+    minute. A negated value says that it is not so.
+    """
+
+    attribute: Attribute
+    value: str
+    start: int
+    end: int
+    clause: Clause
+    minutes: frozenset[int] = frozenset()
+    exact: bool = True
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A clause, its place, and the flight that it or the text before it names last."""
+
+    text: str
+    start: int
+    flight: str | None  # EA204
+    named_here: bool
+    sentence: str
+
+    def near(self, place: int, words: str, before: int = 40) -> bool:
+        """Whether any of `words` (a pattern) stands within `before` characters before a place."""
+        return bool(re.search(words, self.text[max(0, place - before) : place], re.I))
+
+
+_BREAK = re.compile(r"(?:,|;|\s[-–—]|\.)?\s+(?:but|however|although|though|while)\b|;\s|\s[–—]\s")
+_DISCLAIMED = re.compile(
+    r"\b(?:i|we)\b[^.]*?\b(?:no (?:information|record|details?|data|knowledge|idea|way to|news)|"
+    r"(?:do|did|can|could|am|are|have|was|were) ?(?:not|n't|no)\b|cannot|can't|don't|didn't|"
+    r"couldn't|haven't|unable|not able|see no|find no|have no|am not|aren't|wish i)|"
+    r"\bno (?:information|record|details?) (?:on|of|about)\b|\bnot known to (?:me|us)\b|"
+    r"\b(?:unclear|unknown) to (?:me|us)\b",
+    re.I,
+)
+_SUPPOSED = re.compile(
+    r"\b(?:if|in case|in the event|whenever|unless|whether|would|could|might|should|"
+    r"when (?:we|an? airline|an? flight|flights?)|flights that|any flight|"
+    r"may (?:be|still|have|well|not)|can be)\b"
+)
+_ABOUT = re.compile(
+    r"\b(?:tweet|complaint|message|call|e-?mail|mail|chat|post|note|letter)s?\b"
+    r"(?: message)?(?: (?:of|from) [^,.]{1,30}?)?(?: (?:about|concerning|regarding|saying|on|that)\b"
+    r"|: )",
+    re.I,
+)
+
+
+def clauses(text: str, carriers: set[str]) -> Iterator[Clause]:
+    """The clauses of a text that may state something."""
+    flight: str | None = None
+    for sentence in sentences(without_quotes(text)):
+        for part, start in _parts(sentence.text, sentence.start):
+            named = mentions.flights(part, carriers)
+            here = bool(named)
+            flight = named[0].key if named else flight
+            yield Clause(part, start, flight, here, sentence.text)
+            flight = named[-1].key if named else flight
+
+
+def _parts(sentence: str, start: int) -> Iterator[tuple[str, int]]:
+    place = 0
+    for found in _BREAK.finditer(sentence):
+        yield sentence[place : found.start()], start + place
+        place = found.start()
+    yield sentence[place:], start + place
+
+
+def is_disclaimed(clause: str) -> bool:
+    """Whether a clause says that the speaker does not know or has not got something."""
+    return bool(_DISCLAIMED.search(clause))
+
+
+def said(
+    clause: Clause, attribute: Attribute, value: str, span: tuple[int, int], **more: Any
+) -> Said:
+    """A claim at a span of the clause, its place counted in the whole text."""
+    start, end = clause.start + span[0], clause.start + span[1]
+    return Said(attribute, value, start, end, clause, **more)
+
+
+def supposed(clause: Clause, place: int) -> bool:
+    """Whether what stands at a place is only supposed, or reported of somebody's message."""
+    before = clause.text[:place]
+    return bool(_SUPPOSED.search(before)) or bool(_ABOUT.search(before))

@@ -1,0 +1,231 @@
+"""What a clause states of a flight: its status, its times, its gate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from agent import mentions
+from agent.judge.clauses import Attribute, Clause, Said, said, supposed
+from agent.times import durations, times
+
+NOT = (
+    r"(?:\b(?:not|no longer|never|no|nor|isn't|wasn't|hasn't|hadn't|aren't|without|yet to)\b|n't\b)"
+)
+_NOT_BEFORE = re.compile(NOT + r"(?:\s+\w+){0,3}\s*$", re.I)
+_AT_A_TIME = r"(?!\s+(?:at|before|until|till|from|on|earlier|as|for)\b)"
+FLIGHT_NOUN = re.compile(r"\b(?:flight|plane|aircraft|departs?|leaves?|departure)\b", re.I)
+_STATUS: tuple[tuple[str, str], ...] = (
+    (
+        "cancelled",
+        r"cancell?ed|cancellation|called off|scrubbed|grounded|"
+        r"(?:is|are|was|will|does|has)(?:\s+(?:not|no longer)|n't)\s+(?:be )?"
+        r"(?:flying|fly|going(?: ahead)?|go ahead|operat(?:e|ing)|leav(?:e|ing)|depart(?:ing)?|"
+        r"tak(?:e|ing) off)\b" + _AT_A_TIME + r"|won't (?:fly|leave|operate|depart)\b" + _AT_A_TIME,
+    ),
+    (
+        "on_time",
+        r"on time|on schedule|(?:as|according to) (?:planned|scheduled|plan|schedule)|punctual(?:ly)?"
+        r"|no delays?|without (?:a |any )?delay|to schedule",
+    ),
+    (
+        "delayed",
+        r"(?<!no )(?<!without )(?<!any )delay(?:ed|s)?\b|(?:running|is|be|are|departed|leaving|left|"
+        r"hours?|minutes?|mins?|min|h|hrs?) late\b|behind schedule|pushed back|postponed|held up|"
+        r"later than (?:planned|scheduled)",
+    ),
+    (
+        "departed",
+        r"(?:has|have|had|is|it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
+        r"gone|airborne)|took off|departed\b|in the air\b|airborne|left\b(?= (?:at|from|on time|jfk|"
+        r"lga|ewr|\d))",
+    ),
+    (
+        "landed",
+        r"landed|touched down|(?:has|have|had|already|just) (?:already |just )?arrived|"
+        r"arrived (?:at|in|on)\b",
+    ),
+    (
+        "going",
+        r"still (?:flying|going|leaving|departing|operating|on\b|scheduled|set to|due to|planned)|"
+        r"going ahead|(?:is|are) operating|is scheduled (?:to|for)|reinstated|will (?:fly|operate)\b",
+    ),
+)
+_PATTERNS = tuple((value, re.compile(rf"\b(?:{words})", re.I)) for value, words in _STATUS)
+_NOUN = re.compile(
+    r"\b(?P<booking>booking|reservation|trip|ticket)s?\b|"
+    r"\b(?P<flight>flight|plane|aircraft|service|departure)s?\b|"
+    r"\b(?P<bag>bag|bags|luggage|baggage|suitcase|case)\b|"
+    r"\b(?P<other>refund|voucher|tweet|message|complaint|call|e-?mail|seat|gate|insurance|payment|"
+    r"policy|you)s?\b",
+    re.I,
+)
+
+
+def _subject(clause: Clause, place: int) -> str:
+    """What the words at a place are said of: the noun or the flight number nearest before them."""
+    nouns = [(m.start(), str(m.lastgroup)) for m in _NOUN.finditer(clause.text[:place])]
+    nouns += [(m.start, "flight") for m in mentions.flights(clause.text[:place])]
+    return max(nouns, default=(0, "flight"))[1]
+
+
+def statuses(clause: Clause, *, about_bag: bool) -> Iterator[Said]:
+    """Whether a flight is cancelled, on time, delayed, gone, there, or still going."""
+    taken: list[tuple[int, int]] = []
+    for value, pattern in _PATTERNS:
+        for found in pattern.finditer(clause.text):
+            if any(start < found.end() and found.start() < end for start, end in taken):
+                continue
+            subject = _subject(clause, found.start())
+            if supposed(clause, found.start()) or _is_of_other(value, subject, about_bag=about_bag):
+                continue
+            taken.append(found.span())
+            negated = bool(_NOT_BEFORE.search(clause.text[: found.start()]))
+            if negated and value == "going":
+                value = "cancelled"  # "is not still going": as a person would mean it
+                negated = False
+            yield said(clause, "status", value, found.span(), negated=negated)
+
+
+def _is_of_other(value: str, subject: str, *, about_bag: bool) -> bool:
+    if subject == "booking":
+        return value == "cancelled"  # said of the booking, see _bookings
+    if subject in ("bag", "other"):
+        return value in ("departed", "landed") or subject == "other" or about_bag
+    return False
+
+
+# --- flights: times, gates ------------------------------------------------------------------------
+
+_DEPART = (
+    r"leav\w*|left|depart\w*|tak(?:e|es|en|ing) off|took off|take-?off|go(?:es|ing)? (?:at|out)"
+)
+_DEPART += r"|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
+_ARRIVE = r"arriv\w*|land\w*|get(?:s|ting)? (?:in|there|to|you)|touch\w* down|due (?:there|in)|"
+_ARRIVE += r"reach\w*|be (?:in|there|home)|into [A-Z]"
+_OTHER = r"tweet\w*|call(?:ed)?\b(?! off)|message\w*|wrote|written|e-?mail\w*|complaint|chat|post(?:ed)?\b|"
+_OTHER += (
+    r"scan\w*|seen|check(?:ed)?[- ]?in|as of|update\w*|board\w*|gate closes?|closes|refund\w*|"
+)
+_OTHER += r"voucher|hand(?:ed)? in|cancelled at|since"
+_ROLE = re.compile(
+    rf"\b(?:(?P<other>{_OTHER})|(?P<arrival>{_ARRIVE})|(?P<departure>{_DEPART}))", re.I
+)
+_PLANNED = re.compile(
+    r"\b(?:instead of|was to|were to|was due|was set|originally|was scheduled|had been|planned|"
+    r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted) from|"
+    r"scheduled (?:departure|time)|previously|used to|earlier than|would have|was going to|"
+    r"should have|not the|than (?:the )?)\b",
+    re.I,
+)
+_FROM_BEFORE = re.compile(r"\bfrom\s+$", re.I)
+_NEGATED_TIME = re.compile(NOT + r"(?:\s+(?:be\s+)?\w+)?\s*(?:\bat\s+)?$", re.I)
+_AFTER_TIME = re.compile(r"^\s*(?:departure|flight|plane)", re.I)
+_TO_TIME = re.compile(r"^\s*(?:to|until|till)\s+$", re.I)
+
+
+def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
+    """Departures, arrivals, what was planned, and delays."""
+    found = times(clause.text)
+    last = 0
+    for place, one in enumerate(found):
+        before = clause.text[last : one.start]
+        following = found[place + 1].start if place + 1 < len(found) else len(clause.text)
+        after = clause.text[one.end : following]
+        last = one.end
+        role = _role(clause, one.start, after, topics)
+        if role is None or supposed(clause, one.start) or _NEGATED_TIME.search(before):
+            continue
+        old = _PLANNED.search(before) or (_FROM_BEFORE.search(before) and _TO_TIME.search(after))
+        if old and role == "arrival":
+            continue
+        attribute: Attribute = "scheduled_departure" if old else role
+        words = _with_verb(clause.text, one.start), one.end
+        value = clause.text[one.start : one.end]
+        yield said(clause, attribute, value, words, minutes=one.minutes)
+    yield from _delays(clause)
+
+
+def _role(
+    clause: Clause, start: int, after: str, topics: set[str]
+) -> Literal["departure", "arrival"] | None:
+    roles = list(_ROLE.finditer(clause.text[:start]))
+    if _AFTER_TIME.match(after):
+        return "departure"
+    if roles:
+        return _named_role(roles[-1])
+    later = _ROLE.search(after)
+    if later and later.start() < _CLOSE:
+        return _named_role(later)
+    return "arrival" if "arrival" in topics and "departure" not in topics else "departure"
+
+
+_CLOSE = 25  # characters within which a word after a time tells what the time is of
+
+
+def _named_role(found: re.Match[str]) -> Literal["departure", "arrival"] | None:
+    if found["other"]:
+        return None
+    return "arrival" if found["arrival"] else "departure"
+
+
+def _with_verb(text: str, start: int) -> int:
+    """Where the words that the page underlines begin: `leaves at 15:10`, not `15:10`."""
+    found = re.search(rf"\b(?:{_DEPART}|{_ARRIVE})(?: at| now at)?\s+$", text[:start], re.I)
+    return found.start() if found and start - found.start() < _CLOSE else start
+
+
+_LATE = re.compile(r"^\W*(?:late|delay|behind|later than)|^\s*or so late", re.I)
+_DELAYED_BY = re.compile(
+    r"\bdelay(?:ed|s)?\s+(?:of|by|is|at)?\s*(?:about|around|some|roughly)?\s*$", re.I
+)
+
+
+def _delays(clause: Clause) -> Iterator[Said]:
+    for one in durations(clause.text):
+        before, after = clause.text[: one.start], clause.text[one.end :]
+        if not (_LATE.match(after) or _DELAYED_BY.search(before)) or supposed(clause, one.start):
+            continue
+        exact = one.exact and not re.search(r"\b(?:about|around|some|roughly|almost)\s+$", before)
+        span = (one.start, one.end)
+        yield said(clause, "delay", str(one.minutes), span, exact=exact)
+
+
+_GATE_CODE = r"(?:[A-Z]\s?\d{1,3}[A-Z]?|\d{1,3}[A-Z]?)"
+_GATE = re.compile(
+    rf"\bgates?\b(?:\s+(?:is|was|has|been|now|changed|moved|number|no\.?|will|be|still|it's|from|"
+    rf"{_GATE_CODE}\s+to|to|remains|for [A-Z]\w \d+|at))*[:\s]+(?P<code>{_GATE_CODE})(?![\w:]|\.\d)",
+    re.I,
+)
+_GATE_LOOSE = re.compile(r"\b(?:from|at|to)\s+(?P<code>[A-Z]\d{1,3})(?![\w:])")
+_NO_GATE = re.compile(
+    r"\bno gate\b|\bgate (?:has |is |was )?(?:not|n't) (?:yet )?(?:been )?(?:assigned|known|set)|"
+    r"without a gate|\bgate (?:is )?(?:still )?to be (?:announced|confirmed)|gate tba",
+    re.I,
+)
+OLD = re.compile(
+    r"\b(?:instead of|not|rather than|no longer|was to leave from)\s+(?:from\s+|at\s+)?(?:the\s+)?"
+    r"(?:gate\s+|seat\s+)?$",
+    re.I,
+)
+
+
+def gates(clause: Clause) -> Iterator[Said]:
+    """Gates; the value is empty where the text says that there is none yet."""
+    if found := _NO_GATE.search(clause.text):
+        yield said(clause, "gate", "", found.span())
+        return
+    patterns = [_GATE]
+    if re.search(r"\b(?:gate|board\w*|leav\w+|depart\w*)\b", clause.text, re.I):
+        patterns.append(_GATE_LOOSE)
+    for pattern in patterns:
+        for found in pattern.finditer(clause.text):
+            place = found.start("code")
+            after = clause.text[found.end() :]
+            is_old = OLD.search(clause.text[: found.start()]) or OLD.search(clause.text[:place])
+            moved_on = re.match(r"\s+to\s+(?:gate\s+)?" + _GATE_CODE, after, re.I)
+            if is_old or moved_on or supposed(clause, place):
+                continue
+            value = found["code"].replace(" ", "").upper()
+            yield said(clause, "gate", value, (found.start(), found.end()))

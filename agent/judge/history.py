@@ -1,0 +1,95 @@
+"""Every state that an entity of the record has been in, from the images in the outbox."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from agent.answer import Superseded
+from pipeline import schema
+from pipeline.clock import from_rfc3339
+from pipeline.images import Row
+
+
+@dataclass(frozen=True)
+class Change:
+    """The event that made a state."""
+
+    event_id: str
+    type: str
+    occurred_at: str
+    sequence: int
+    recorded_at: float
+
+    @classmethod
+    def of(cls, row: Any) -> Change:
+        """From a row of the outbox."""
+        return cls(row.event_id, row.type, row.occurred_at, row.sequence, row.recorded_at)
+
+    def superseded(self) -> Superseded:
+        """As a claim names it."""
+        return Superseded(
+            event_id=self.event_id,
+            type=self.type,
+            occurred_at=self.occurred_at,
+            sequence=self.sequence,
+        )
+
+    def ages(self, now: datetime) -> tuple[float, float]:
+        """(airline seconds, wall seconds) since it happened and since it was recorded."""
+        airline = (now - from_rfc3339(self.occurred_at)).total_seconds()
+        return round(airline, 3), round(time.time() - self.recorded_at, 3)
+
+
+@dataclass(frozen=True)
+class State:
+    """An entity's image, and the event that brought it; None: as the world was loaded."""
+
+    row: Row
+    by: Change | None
+
+
+Holds = Callable[[Row], bool]
+
+
+def states(connection: Connection, kind: str, key: str) -> list[State]:
+    """All states of an entity, oldest first, the one now last; empty if the outbox has none.
+
+    Late events changed nothing, have no image and are no state.
+    """
+    outbox = schema.outbox.c
+    query = (
+        select(schema.outbox)
+        .where(outbox.subject == f"{kind}/{key}")
+        .where(outbox.type.startswith(f"{kind}."))
+        .order_by(outbox.sequence)
+    )
+    found: list[State] = []
+    for row in connection.execute(query):
+        if not row.after:
+            continue
+        if not found and row.before:
+            found.append(State(row.before[0]["row"], None))
+        found.append(State(row.after[0]["row"], Change.of(row)))
+    return found
+
+
+def superseded(past: Sequence[State], holds: Holds) -> Change | None:
+    """The event that ended the last state in which a claim held; None if it held in none."""
+    for earlier, later in zip(reversed(past[:-1]), reversed(past[1:]), strict=True):
+        if holds(earlier.row):
+            return later.by
+    return None
+
+
+def made_by(connection: Connection, event_id: str) -> Change | None:
+    """An event by its id: interactions and payments are keyed by the event that brought them."""
+    query = select(schema.outbox).where(schema.outbox.c.event_id == event_id)
+    row = connection.execute(query).first()
+    return Change.of(row) if row else None

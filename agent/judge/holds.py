@@ -1,0 +1,160 @@
+"""Whether a state of the record bears a claim out: one predicate an attribute, pure.
+
+A predicate takes the image of an entity as the record held it at some moment and says whether the
+claim was true then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from agent import mentions
+from agent.judge.clauses import Said
+from agent.times import minute_of_day
+from agent.words import fold
+from pipeline.clock import from_rfc3339, local
+from pipeline.images import Row
+
+LATE = timedelta(minutes=15)  # from which a flight that has left was late, as the field counts it
+_NEARLY = 30  # minutes by which "two hours late" may miss
+_SLIP = 1  # minutes by which "95 minutes late" may miss: seconds are not spoken
+_THERE = ("departed", "landed")
+
+
+def flight_holds(said: Said, row: Row, *, called_off: bool) -> bool:
+    """Whether a claim about a flight is true of a state of it.
+
+    Args:
+        called_off: the answer says that the flight is cancelled, so that the times and the gate
+            that it names are what was planned.
+    """
+    true = _FLIGHT[said.attribute](said, row)
+    flies = row["status"] != "cancelled" or called_off
+    if said.attribute in ("departure", "arrival", "gate", "delay"):
+        return true and flies
+    return true
+
+
+def clock(row: Row, column: str) -> str:
+    """`HH:MM` of a flight's time, local to the airport concerned."""
+    airport = row["destination"] if column.endswith("arrival") else row["origin"]
+    return f"{local(row[column], airport):%H:%M}"
+
+
+def late_by(row: Row) -> timedelta:
+    """How much later than planned a flight leaves or left."""
+    return from_rfc3339(row["departure"]) - from_rfc3339(row["scheduled_departure"])
+
+
+def _departs(said: Said, row: Row) -> bool:
+    return minute_of_day(clock(row, "departure")) in said.minutes
+
+
+def _was_planned(said: Said, row: Row) -> bool:
+    planned = minute_of_day(clock(row, "scheduled_departure")) in said.minutes
+    return planned or _departs(said, row)
+
+
+def _arrives(said: Said, row: Row) -> bool:
+    return minute_of_day(clock(row, "arrival")) in said.minutes
+
+
+def _is_late_by(said: Said, row: Row) -> bool:
+    off = abs(late_by(row).total_seconds() / 60 - int(said.value))
+    return off <= (_SLIP if said.exact else _NEARLY)
+
+
+def _gate(said: Said, row: Row) -> bool:
+    return (row["gate"] or "") == said.value
+
+
+def _status(said: Said, row: Row) -> bool:
+    true = _STATUSES[said.value](row)
+    if not said.negated:
+        return true
+    # "Not delayed" and "not late" are said of a flight that runs as planned.
+    return _on_time(row) if said.value == "delayed" else not true
+
+
+def _on_time(row: Row) -> bool:
+    return row["status"] == "scheduled" or (row["status"] in _THERE and late_by(row) < LATE)
+
+
+def _delayed(row: Row) -> bool:
+    return row["status"] == "delayed" or (row["status"] in _THERE and late_by(row) >= LATE)
+
+
+_STATUSES: dict[str, Callable[[Row], bool]] = {
+    "cancelled": lambda row: row["status"] == "cancelled",
+    "on_time": _on_time,
+    "delayed": _delayed,
+    "departed": lambda row: row["status"] in _THERE,
+    "landed": lambda row: row["status"] == "landed",
+    "going": lambda row: row["status"] in ("scheduled", "delayed"),
+}
+_FLIGHT: dict[str, Callable[[Said, Row], bool]] = {
+    "status": _status,
+    "departure": _departs,
+    "scheduled_departure": _was_planned,
+    "arrival": _arrives,
+    "delay": _is_late_by,
+    "gate": _gate,
+}
+
+
+def booking_holds(said: Said, row: Row, flight: str | None) -> bool:
+    """Whether a claim about a booking is true of a state of it.
+
+    Args:
+        flight: flight number that the claim is bound to, for a seat.
+    """
+    if said.attribute == "booking_status":
+        return bool(row["status"] == said.value) != said.negated
+    if row["status"] == "cancelled":
+        return False
+    if said.attribute == "cabin":
+        return bool(row["cabin"] == said.value)
+    if said.attribute == "insurance":
+        return bool(row["insurance"]) == (said.value == "yes")
+    parts = [part for part in row["segments"] if flight in (None, part["flight_number"])]
+    if said.attribute == "seat":
+        return any((part["seat"] or "") == said.value for part in parts)
+    return any(part["flight_number"] == said.value for part in row["segments"])
+
+
+def bag_holds(said: Said, row: Row) -> bool:
+    """Whether a claim about a bag is true of a state of it."""
+    if said.attribute == "bag_status":
+        return bool(row["status"] == said.value) != said.negated
+    return bool(row["location"]) and same_place(said.value, row["location"])
+
+
+def same_place(said: str, location: str) -> bool:
+    """Whether words name a place of the record: its own words, or its airport by code or city."""
+    words, known = fold(said), fold(location)
+    if words in known or known in words:
+        return True
+    airport = location.split()[0]
+    rest = [word for word in known.split()[1:] if word in words]
+    others = len(known.split()) - 1
+    is_airport = len(airport) == _IATA and airport.isupper()
+    bare = not any(word in words for word in _SPOTS)
+    return is_airport and mentions.names_place(said, airport) and (bare or len(rest) == others)
+
+
+_IATA = 3
+_SPOTS = ("hall", "carousel", "belt", "ramp", "check-in", "desk", "sorting", "loading", "office")
+
+
+def tier_holds(said: Said, row: Row) -> bool:
+    """Whether a claim about the tier is true of a state of the customer."""
+    return bool(row["tier"] == said.value) != said.negated
+
+
+def payment_holds(said: Said, row: Row) -> bool:
+    """Whether a payment is the one that a claim names."""
+    kind, *amount = said.value.split()
+    if kind not in ("any", row["payment_type"]):
+        return False
+    return not amount or amount == [f"{row['amount']:.2f}", row["currency"]]

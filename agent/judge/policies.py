@@ -1,0 +1,126 @@
+"""What an answer says of policies: sentences of a policy word for word, now or in an old version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from agent.answer import Claim
+from agent.judge.history import Change, states, superseded
+from agent.words import sentences, tokens
+from pipeline.images import Row
+
+if TYPE_CHECKING:
+    from agent.judge.bind import Bench
+
+_SHORTEST = 5  # words from which a sentence is a policy's own and no accident
+_SHARED = 4  # words of a policy that an answer in its own words must share with it
+_SHORT_WORD = 4
+
+
+def verdicts(bench: Bench) -> list[Claim]:
+    """A claim for each sentence of the answer that is a policy's own, now or once."""
+    if "policy" not in bench.topics:
+        return []
+    found: list[Claim] = []
+    for sentence in sentences(_without_marks(bench.answer)):
+        words = _after_colon(sentence.text)
+        if len(tokens(words)) < _SHORTEST:
+            continue
+        if judged := _judged(bench, words):
+            start = sentence.start + sentence.text.index(words)
+            span = {"start": start, "end": start + len(words.rstrip())}
+            found.append(judged.model_copy(update=span))
+    return found
+
+
+def covered(answer: str, policies: Sequence[Row]) -> bool:
+    """Whether an answer, in whatever words, speaks of what one of the policies says."""
+    said = _content(answer)
+    return any(
+        len(said & _content(row["title"] + " " + row["text"])) >= _SHARED for row in policies
+    )
+
+
+def asked_about(question: str, policies: Sequence[Row]) -> Row | None:
+    """The policy that shares most words with a question; None if none shares any."""
+    words = _content(question)
+    scored = [(len(words & _content(row["title"] + " " + row["text"])), row) for row in policies]
+    best = max(scored, key=lambda one: one[0], default=(0, None))
+    return best[1] if best[0] else None
+
+
+def names_amount(policies: Sequence[Row], value: str) -> bool:
+    """Whether the amount of a payment claim (`any 200.00 USD`) is one that a policy names."""
+    amount = value.split()[1:2]
+    plain = amount[0].removesuffix(".00") if amount else ""
+    return bool(plain) and any(plain in tokens(row["text"]) for row in policies)
+
+
+def _judged(bench: Bench, words: str) -> Claim | None:
+    for row in bench.scope.policies:
+        if _contains(row["text"], words):
+            return _claim(bench, row, words, "current", None)
+    for row in bench.scope.policies:
+        past = states(bench.connection, "policy", row["slug"])
+        if by := superseded(past, lambda old: _contains(old["text"], words)):
+            return _claim(bench, row, words, "stale", by)
+    return None
+
+
+def _claim(bench: Bench, row: Row, words: str, status: str, by: Change | None) -> Claim:
+    entity = f"policy/{row['slug']}"
+    return bench.verdict("policy", entity, words.strip(), row["text"][:200], status, by)
+
+
+def _contains(text: str, words: str) -> bool:
+    return f" {' '.join(tokens(words))} " in f" {' '.join(tokens(text))} "
+
+
+def _after_colon(text: str) -> str:
+    return text.split(": ", 1)[-1]
+
+
+def _without_marks(text: str) -> str:
+    return text.replace("“", " ").replace("”", " ")
+
+
+def _content(text: str) -> set[str]:
+    return {word.rstrip("s") for word in tokens(text) if len(word) >= _SHORT_WORD} - _COMMON
+
+
+_COMMON = {
+    *[
+        "about",
+        "after",
+        "also",
+        "been",
+        "does",
+        "flight",
+        "from",
+        "have",
+        "here",
+        "information",
+        "into",
+        "policy",
+        "rule",
+        "says",
+        "that",
+        "their",
+        "there",
+        "they",
+        "this",
+        "what",
+        "when",
+        "which",
+        "will",
+        "with",
+        "your",
+        "airline",
+        "airlines",
+        "need",
+        "with",
+        "would",
+        "can",
+    ]
+}

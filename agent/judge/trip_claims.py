@@ -1,0 +1,225 @@
+"""What a clause states of a trip and its customer: booking, seat, bag, tier, payment, contact."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from agent import mentions
+from agent.judge.clauses import Clause, Said, said, supposed
+from agent.judge.flight_claims import NOT, OLD
+
+_NOT_NEAR = re.compile(NOT + r"(?:\s+\w+){0,2}\s*$", re.I)
+_REPLACED = re.compile(r"\s+(?:to|with)\s+(?:seat\s+)?\d{1,2}\s?[A-K]\b")
+
+# --- seats ----------------------------------------------------------------------------------------
+
+_SEATED = re.compile(r"\b(?:seat\w*|sit|sits|sitting|row)\b", re.I)
+_NO_SEAT = re.compile(
+    r"\bno seat\b|\bwithout a seat\b|seat (?:has |is )?not (?:yet )?(?:been )?", re.I
+)
+
+
+def seats(clause: Clause) -> Iterator[Said]:
+    """Seats; the value is empty where the text says that there is none yet."""
+    if found := _NO_SEAT.search(clause.text):
+        yield said(clause, "seat", "", found.span())
+        return
+    for found in mentions.SEAT.finditer(clause.text):
+        before, after = clause.text[: found.start()], clause.text[found.end() :]
+        at_gate = re.search(r"\bgate\s+(?:is\s+)?$", before, re.I)
+        old = OLD.search(before) or _NOT_NEAR.search(before) or _REPLACED.match(after)
+        seated = _SEATED.search(clause.sentence) or re.search(r"\bin\s+$", before)
+        if seated and not at_gate and not old and not supposed(clause, found.start()):
+            start = _from_noun(clause.text, found.start(), r"seat\s+(?:is\s+)?(?:now\s+)?$")
+            yield said(clause, "seat", (found[1] + found[2]).upper(), (start, found.end()))
+
+
+def _from_noun(text: str, start: int, noun: str) -> int:
+    found = re.search(rf"\b{noun}", text[:start], re.I)
+    return found.start() if found else start
+
+
+# --- bookings -------------------------------------------------------------------------------------
+
+_BOOKING = r"\b(?:booking|reservation|trip|ticket)s?\b"
+_CANCELLED = re.compile(_BOOKING + r"[^,;]*?\b(?P<said>cancell?ed|called off)", re.I)
+_CONFIRMED = re.compile(_BOOKING + r"[^,;]*?\b(?P<said>confirmed|active|valid|in place)\b", re.I)
+_CABIN = re.compile(
+    r"\b(?P<cabin>economy|premium|business|first)(?:\s+(?:economy\s+)?(?:class|cabin))", re.I
+)
+_CABIN_IN = re.compile(r"\bin (?P<cabin>economy|business)\b", re.I)
+_INSURED = re.compile(r"\b(?P<not>not |un|isn't |no )?(?:insured\b|insurance\b)", re.I)
+_ON_FLIGHT = re.compile(
+    r"\b(?:(?:re)?booked|re-?booked you|moved|you are|you're|you fly|you will be|travel\w*|confirmed|"
+    r"your (?:new |next |current )?flight(?: is| number is| will be)?|put you|booking is|seat|seated|"
+    r"new flight(?: is)?)"
+    r"(?:\s+(?:now|still|again|you|him|her|them|\w+ class|\d{1,2}[A-K]|seat))*"
+    r"(?:\s+(?:on|onto|to|in|with|for|is|from \w{2} ?\d+ (?:on)?to))*(?:\s+flight)?[\s:,]*$",
+    re.I,
+)
+_OFF_FLIGHT = re.compile(
+    r"\b(?:from|instead of|not|no longer on|rather than|off|after)\s+(?:flight\s+)?$", re.I
+)
+
+
+def bookings(clause: Clause) -> Iterator[Said]:
+    """Whether a booking stands, its cabin, its insurance."""
+    for value, pattern in (("cancelled", _CANCELLED), ("confirmed", _CONFIRMED)):
+        for found in pattern.finditer(clause.text):
+            place = found.start("said")
+            between = clause.text[found.start() : place]
+            if supposed(clause, place) or re.search(r"\b(?:flight|[A-Z]\w \d+)\b", between):
+                continue
+            negated = bool(_NOT_NEAR.search(clause.text[:place]))
+            yield said(clause, "booking_status", value, found.span("said"), negated=negated)
+    for pattern in (_CABIN, _CABIN_IN):
+        for found in pattern.finditer(clause.text):
+            if not supposed(clause, found.start()):
+                yield said(clause, "cabin", found["cabin"].lower(), found.span())
+    if re.search(_BOOKING + r"|\byou\b|\bit\b", clause.sentence, re.I):
+        for found in _INSURED.finditer(clause.text):
+            if not supposed(clause, found.start()):
+                yield said(clause, "insurance", "no" if found["not"] else "yes", found.span())
+
+
+def flights(clause: Clause) -> Iterator[Said]:
+    """Flights that the text says the customer is booked on."""
+    for one in mentions.flights(clause.text):
+        before = clause.text[: one.start]
+        on = _ON_FLIGHT.search(before) and not _OFF_FLIGHT.search(before)
+        if on and not supposed(clause, one.start) and not re.search(r"\bcan (?:put|move)", before):
+            yield said(clause, "flight", one.key, (one.start, one.end))
+
+
+# --- bags -----------------------------------------------------------------------------------------
+
+_BAG = re.compile(r"\b(?:bags?|luggage|baggage|suitcases?|case|cases|backpack)\b", re.I)
+_NOT_BAG = re.compile(r"\b(?:flight|seat|gate|booking|tweet|refund|voucher)\b", re.I)
+_BAG_STATUS = (
+    ("registered", r"not (?:yet )?(?:been )?(?:handed in|checked in|dropped)|still with you"),
+    ("checked", r"(?:was|is|been|were|are) checked(?:[- ]in)?\b|checked[- ]in\b|handed in\b"),
+    (
+        "misrouted",
+        r"misrouted|mis-routed|misdirected|astray|sent to the wrong|wrong (?:airport|place|flight)|"
+        r"mishandled|\blost\b|missing",
+    ),
+    (
+        "located",
+        r"located|last seen|been found|was found|is found|last scanned|was scanned|tracked",
+    ),
+    ("delivered", r"delivered|handed over|returned to you|brought to you|with you again"),
+)
+_BAG_PATTERNS = tuple((value, re.compile(rf"\b(?:{p})", re.I)) for value, p in _BAG_STATUS)
+_PLACE = re.compile(
+    r"\b(?:at|in|to|near)\s+(?:the\s+)?(?P<place>(?=[A-Z]|baggage|check|sorting|loading|carousel|lost)"
+    r"[\w'’-]+(?:\s+(?!for\b|on\b|and\b|at\b|but\b|as\b|since\b|with\b|instead\b|yesterday\b|today\b)"
+    r"[\w'’-]+){0,4})"
+)
+
+
+def speaks_of_bag(clause: Clause, before: bool, topics: set[str]) -> bool:
+    """Whether a clause is about a bag: by its own nouns, else as the clause before it was."""
+    if _BAG.search(clause.text):
+        return not re.search(r"\bbags? (?:allowance|drop)|free bags?\b", clause.text, re.I)
+    if clause.named_here or _NOT_BAG.search(clause.text):
+        return False
+    return before or (topics == {"bag"})
+
+
+def bags(clause: Clause) -> Iterator[Said]:
+    """What became of a bag, and where it is."""
+    status_ends = 0
+    for value, pattern in _BAG_PATTERNS:
+        for found in pattern.finditer(clause.text):
+            if supposed(clause, found.start()):
+                continue
+            negated = bool(_NOT_NEAR.search(clause.text[: found.start()]))
+            status_ends = max(status_ends, found.end())
+            yield said(clause, "bag_status", value, found.span(), negated=negated)
+    for found in _PLACE.finditer(clause.text):
+        if found.end() > status_ends and not supposed(clause, found.start()):
+            if _NOT_NEAR.search(clause.text[: found.start()]):
+                continue
+            yield said(clause, "bag_location", found["place"], found.span())
+
+
+# --- tier, payments, contacts ---------------------------------------------------------------------
+
+_TIER = re.compile(
+    r"\b(?P<a>gold|silver|regular)(?=\s+(?:\w+\s+){0,2}?(?:member|status|tier|level|card|customer))|"
+    r"\b(?:tier|status|level|membership)(?: is| of|:)?(?: now| still)? (?P<b>gold|silver|regular)\b|"
+    r"\byou(?: are|'re)(?: now| still| a)* (?P<c>gold|silver|regular)\b",
+    re.I,
+)
+_NUMBER = r"\d[\d,]*(?:\.\d{1,2})?"
+_AMOUNT = re.compile(
+    rf"(?P<sign>[$€£])\s?(?P<a>{_NUMBER})|(?P<b>{_NUMBER})\s?(?P<code>USD|EUR|GBP|dollars?|euros?|"
+    r"pounds?)\b|(?P<before>USD|EUR|GBP)\s?(?P<c>" + _NUMBER + r")",
+    re.I,
+)
+CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "d": "USD", "e": "EUR", "p": "GBP"}
+_PAID = re.compile(
+    r"\b(?:refund|voucher|money|payment)s?\b[^,;]*?\b(?:has|have|was|were|been|is)\b[^,;]*?"
+    r"\b(?P<said>paid|issued|made|sent|refunded|on its way|processed|credited)\b|"
+    r"\b(?:have|has|been|was) (?P<verb>refunded|reimbursed)\b",
+    re.I,
+)
+_CHANNEL = (
+    r"(?P<tweet>tweets?|twitter)|(?P<call>(?:phone )?calls?|voicemail)|(?P<email>e-?mails?|mail)|"
+    r"(?P<chat>chats?)|(?P<any>complaints?|messages?|posts?|notes?|feedback)"
+)
+_SEEN = re.compile(
+    r"\b(?:i|we)(?:'ve|'m|\s+\w+){0,3}?\s+(?:see|saw|seen|got|received|read|have|know|noticed|noted|"
+    rf"aware of|found|with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
+    rf"\b(?:thank you|thanks|sorry) (?:for|about) your\b[^.;]{{0,20}}?\b(?:{_CHANNEL.replace('?P<', '?P<t_')})\b|"
+    rf"\byour\b[^.;]{{0,20}}?\b(?:{_CHANNEL.replace('?P<', '?P<y_')})\b[^.;]{{0,30}}?\b(?:reached|arrived|"
+    r"(?:has |was )?(?:been )?(?:received|read|seen|noted)|is (?:on file|here|with us))",
+    re.I,
+)
+
+
+def tiers(clause: Clause) -> Iterator[Said]:
+    """The customer's tier."""
+    for found in _TIER.finditer(clause.text):
+        name = next(group for group in ("a", "b", "c") if found[group])
+        if not supposed(clause, found.start()):
+            negated = bool(_NOT_NEAR.search(clause.text[: found.start(name)]))
+            yield said(clause, "tier", found[name].lower(), found.span(name), negated=negated)
+
+
+def payments(clause: Clause) -> Iterator[Said]:
+    """Amounts, `refunded 120.00 USD`; without an amount that something was paid at all."""
+    kind = _payment_kind(clause)
+    amounts = list(_AMOUNT.finditer(clause.text))
+    for found in amounts:
+        number = next(found[group] for group in ("a", "b", "c") if found[group])
+        sign = found["sign"] or found["code"] or found["before"] or ""
+        currency = CURRENCIES.get(sign[:1].lower(), sign.upper()) if len(sign) != _CODE else sign
+        value = f"{kind} {float(number.replace(',', '')):.2f} {currency.upper()}"
+        if not supposed(clause, found.start()):
+            yield said(clause, "payment", value, found.span())
+    for found in _PAID.finditer(clause.text):
+        group = "said" if found["said"] else "verb"
+        if not amounts and not supposed(clause, found.start(group)):
+            negated = bool(_NOT_NEAR.search(clause.text[: found.start(group)]))
+            yield said(clause, "payment", kind, found.span(group), negated=negated)
+
+
+_CODE = 3
+
+
+def _payment_kind(clause: Clause) -> str:
+    kinds = {"refunded": r"refund|reimburs|money back", "voucher_issued": r"voucher"}
+    named = [kind for kind, words in kinds.items() if re.search(words, clause.sentence, re.I)]
+    return named[0] if len(named) == 1 else "any"
+
+
+def contacts(clause: Clause) -> Iterator[Said]:
+    """Contacts that the text says were seen, or were not (negated)."""
+    for found in _SEEN.finditer(clause.text):
+        groups = found.groupdict()
+        channel = next((name for name, words in groups.items() if words), "any")
+        plain = channel.removeprefix("t_").removeprefix("y_")
+        denied = re.search(r"\b(?:no|not|never|cannot|any)\b|n't\b", found[0], re.I)
+        yield said(clause, "contact", plain, found.span(), negated=bool(denied))

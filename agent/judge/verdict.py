@@ -1,0 +1,62 @@
+"""Claims against the record and its history: a verdict a claim, and one for the answer.
+
+A claim is *current* when it equals the record now, *stale* when it was true once (and the event
+that ended it is named), *wrong* when it never was. The answer is wrong if any claim is, else stale
+if any is, else *missing* if the question asked for something the record knows and no claim covers
+it, else current; *none* if nothing was asked that the record could know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from agent.answer import Claim, Status, Verdict
+from agent.intents import intents_of
+from agent.judge import asked, bind, scope
+from agent.judge.bind import Bench
+from agent.judge.claims import claims
+from pipeline import schema
+from pipeline.schema import Database
+from pipeline.store import Arm
+
+
+class Judge:
+    """Judges answers by a system of record. Reads only; may serve any number of threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def judge(self, question: str, answer: str, customer_id: str, now: datetime) -> Verdict:
+        """The verdict on the text of an answer.
+
+        Args:
+            now: airline time; the record is read as it stands at the call.
+        """
+        topics = set(intents_of(question))
+        with self._database.read() as connection:
+            about = scope.read(connection, customer_id, (question, answer), now)
+            said = claims(answer, about.carriers, topics)
+            bench = Bench(connection, about, question, answer, said, topics)
+            found = [*bind.verdicts(bench), *asked.missing(bench)]
+        return Verdict(status=_status(found), claims=found)
+
+    def searchable_at(self, arm: Arm, sequences: Collection[int]) -> dict[int, float]:
+        """Outbox sequence -> wall time (s since the epoch) at which it was searchable in an arm."""
+        if not sequences:
+            return {}
+        progress = schema.progress.c
+        query = (
+            select(progress.sequence, progress.searchable_at)
+            .where(progress.arm == arm)
+            .where(progress.sequence.in_(sorted(sequences)))
+        )
+        return {row["sequence"]: row["searchable_at"] for row in self._database.rows(query)}
+
+
+def _status(found: Sequence[Claim]) -> Status:
+    statuses = {one.status for one in found}
+    order: tuple[Status, ...] = ("wrong", "stale", "missing", "current")
+    return next((status for status in order if status in statuses), "none")

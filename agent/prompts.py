@@ -1,0 +1,38 @@
+"""Prompts are files: `data/agent/prompts/*.md`, filled with `$name` places.
+
+A place is filled once and what fills it is not read again, so a customer's text that holds a
+dollar sign stays text.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from hashlib import sha256
+from string import Template
+from typing import Any
+
+from pipeline.settings import ROOT
+
+FOLDER = ROOT / "data" / "agent"
+
+
+@cache
+def prompt(name: str) -> Template:
+    """The prompt `data/agent/prompts/<name>.md`.
+
+    Raises:
+        FileNotFoundError: there is none of this name.
+    """
+    return Template((FOLDER / "prompts" / f"{name}.md").read_text(encoding="utf-8"))
+
+
+def fingerprint(name: str) -> str:
+    """A prompt's hash, to compare the prompts of two agents."""
+    return sha256(prompt(name).template.encode()).hexdigest()[:16]
+
+
+@cache
+def table(name: str) -> dict[str, Any]:
+    """The TOML file `data/agent/<name>.toml`."""
+    return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
