@@ -59,14 +59,13 @@ class Journal:
         """Tell whoever watches, and note nothing."""
         self._on_stage(stage, self.counts)
 
-    def stage(self, name: str, **counts: Any) -> float:
-        """A stage is done; returns the wall time noted for it."""
-        now = self.times[name] = time.time()
+    def stage(self, name: str, **counts: Any) -> None:
+        """A stage is done."""
+        self.times[name] = time.time()
         self.counts |= counts
         with self._database.write() as connection:
-            self._note(connection, {f"{name}_at": now})
+            self._note(connection, {f"{name}_at": self.times[name]})
         self.tell(name)
-        return now
 
     def progress(self, name: str, **counts: Any) -> None:
         """A long stage is under way: noted a few times a second, so that nobody waits for it."""
@@ -77,11 +76,10 @@ class Journal:
                 self._note(connection, {})
         self.tell(name)
 
-    def upserted(self) -> float:
-        """The store has it: the wall time from which a search finds it."""
-        now = self.times["searchable"] = time.time()
+    def upserted(self) -> None:
+        """The store has it: from this wall time on a search finds it."""
+        self.times["searchable"] = time.time()
         self.tell("upserted")
-        return now
 
     def close(self, connection: Connection) -> None:
         """The last entry, in the transaction that ends the run."""
