@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from agent.prompts import word_list
 from agent.words import fold, near, tokens
 
 _CHANNELS = {
@@ -36,6 +37,15 @@ def is_yes_no(question: str) -> bool:
     folded = fold(question)
     asks, opens = _YES_NO.search(folded), _OPEN.search(folded)
     return asks is not None and (opens is None or asks.start() < opens.start())
+
+
+def content(text: str) -> set[str]:
+    """The words of a text that say what it is about, without their plural."""
+    common = word_list("common")
+    return {word.rstrip("s") for word in tokens(text) if len(word) > _SHORT and word not in common}
+
+
+_SHORT = 2
 
 
 def any_near(words: Sequence[str], cues: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import sqrt
 
+from agent import mentions
 from agent.prompts import table
 from agent.words import LONGEST, fold, near, tokens
 
@@ -45,6 +46,8 @@ def intents_of(question: str) -> list[str]:
     for clause in _clauses(question[:LONGEST]):
         found.update(dict.fromkeys(_of_clause(clause)))
     real = [name for name in found if name not in _SMALL_TALK]
+    if not real and mentions.flights(question[:LONGEST]):
+        return ["flight_status"]
     return real or list(found) or [OUT_OF_SCOPE]
 
 

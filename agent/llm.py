@@ -86,8 +86,11 @@ def stream(
 
 
 def warm() -> None:
-    """Import LiteLLM and register the built-in provider, so that the first ask need not wait."""
-    _litellm()
+    """Import LiteLLM and say one thing through it, so that the first ask need not wait.
+
+    It takes seconds: call it in a thread of its own.
+    """
+    complete([{"role": "user", "content": "hello"}], OFFLINE)
 
 
 def _within(

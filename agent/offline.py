@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent import context, mentions, spoken
-from agent.clues import channel_asked, is_yes_no, payment_asked
+from agent.clues import channel_asked, content, is_yes_no, payment_asked
 from agent.intents import intents_of
 from agent.knowledge import Knowledge, Leg
-from agent.prompts import table
+from agent.prompts import word_list
 from agent.spoken import say
 from agent.times import times
 from agent.words import LONGEST, near, sentences, tokens
@@ -71,6 +71,7 @@ class _Answer:
     known: Knowledge
     question: str
     earlier: list[str]
+    bad_news: bool = False  # something went wrong with what is asked about
 
     def text(self) -> str:
         if not tokens(self.question):
@@ -78,7 +79,7 @@ class _Answer:
         intents = intents_of(self.question)
         said = [self._flights({*intents} & _FLIGHT, intents)] if _FLIGHT & {*intents} else []
         said += [_SAYERS[intent](self) for intent in intents if intent in _SAYERS]
-        if not {"contact", "injection"} & {*intents} and _SAYS_OWN & {*intents}:
+        if self.bad_news and not {"contact", "injection"} & {*intents}:
             said.append(self._recent_complaint())
         return " ".join(dict.fromkeys(part for part in said if part))
 
@@ -103,6 +104,7 @@ class _Answer:
         legs = self._legs()
         if not legs:
             return self._no_flight()
+        self.bad_news |= any(leg.status in _NEWS for leg in legs)
         parts = [self._opening(legs[0]) if len(legs) == 1 else ""]
         for leg in legs:
             parts.append(spoken.flight(leg, asked, self.known.now))
@@ -114,8 +116,10 @@ class _Answer:
         if unknown := mentions.flights(self.question):
             name = spoken_flight(unknown[0].key)
             return say("flight", "unknown", flight=name)
-        on_day = mentions.days(self.question, self.known.now.date())
-        return say("flight", "no_flight_on_day" if on_day and self.known.legs else "no_flight")
+        if mentions.days(self.question, self.known.now.date()) and self.known.legs:
+            return say("flight", "no_flight_on_day")
+        off = [one for one in self.known.bookings if one.facts.get("status") == "cancelled"]
+        return self._one_booking(off[0]) if off else say("flight", "no_flight")
 
     def _opening(self, leg: Leg) -> str:
         """`Yes, Ada.`, `No, I am sorry.` or nothing, before what is said of a flight."""
@@ -169,6 +173,7 @@ class _Answer:
         legs = [leg for leg in self.known.legs if leg.booking is one]
         now = self.known.now
         news = [leg for leg in legs if leg.status in _NEWS and not leg.is_over(now)]
+        self.bad_news |= bool(news) or one.facts.get("status") == "cancelled"
         parts = [spoken.booking(one, legs, now), *(spoken.flight(leg, set(), now) for leg in news)]
         return " ".join(parts)
 
@@ -181,6 +186,7 @@ class _Answer:
         locators = {leg.booking.key for leg in legs if leg.booking}
         on_trip = [bag for bag in bags if bag.facts.get("locator") in locators]
         chosen = [bag for bag in bags if bag.key in named] or on_trip or bags
+        self.bad_news |= any(bag.facts.get("status") in _LOST for bag in chosen[:_MOST_BAGS])
         said = [spoken.bag(bag) for bag in chosen[:_MOST_BAGS]]
         return " ".join(said) or say("bag", "unknown")
 
@@ -213,10 +219,10 @@ class _Answer:
         return ""
 
     def _policy(self) -> str:
-        asked = {*tokens(self.question)} - _COMMON
+        asked = content(self.question)
         best, score = None, 0
         for one in self.known.policies:
-            title, text = tokens(one.facts.get("title", "")), tokens(one.facts.get("text", ""))
+            title, text = content(one.facts.get("title", "")), content(one.facts.get("text", ""))
             hits = 2 * len(_near_words(asked, title)) + len(_near_words(asked, text))
             best, score = (one, hits) if hits > score else (best, score)
         if best is None:
@@ -233,12 +239,13 @@ class _Answer:
 
     def _action(self) -> str:
         leg = next(iter(self._legs()), None)
-        news = spoken.flight(leg, set(), self.known.now) if leg and leg.status in _NEWS else ""
+        self.bad_news = bool(leg and leg.status in _NEWS)
+        news = spoken.flight(leg, set(), self.known.now) if leg and self.bad_news else ""
         return f"{news} {say('other', 'action')}".strip()
 
 
 _NEWS = ("cancelled", "delayed")
-_SAYS_OWN = _FLIGHT | {"seat", "booking", "bag", "action"}
+_LOST = ("misrouted", "located")
 _SAYERS: dict[str, Callable[[_Answer], str]] = {
     "seat": _Answer._seat,
     "booking": _Answer._booking,
@@ -254,61 +261,18 @@ _SAYERS: dict[str, Callable[[_Answer], str]] = {
     "injection": lambda _: say("other", "injection"),
     "out_of_scope": lambda _: say("other", "out_of_scope"),
 }
-_COMMON = {
-    *[
-        "a",
-        "an",
-        "and",
-        "are",
-        "be",
-        "can",
-        "do",
-        "does",
-        "for",
-        "get",
-        "have",
-        "how",
-        "i",
-        "if",
-        "in",
-        "is",
-        "it",
-        "me",
-        "my",
-        "of",
-        "on",
-        "or",
-        "the",
-        "to",
-        "what",
-        "when",
-        "will",
-        "with",
-        "you",
-        "your",
-        "policy",
-        "rule",
-        "rules",
-        "about",
-        "am",
-        "there",
-        "any",
-        "much",
-        "many",
-    ]
-}
 
 
 def _named(key: str, name: str) -> str:
     return spoken.named("open", key, name)
 
 
-def _near_words(asked: set[str], words: Sequence[str]) -> set[str]:
-    return {word for word in asked if any(near(word, other) for other in {*words})}
+def _near_words(asked: set[str], words: set[str]) -> set[str]:
+    return {word for word in asked if any(near(word, other) for other in words)}
 
 
 def _is_angry(said: str) -> bool:
-    moods = {*table("answers")["moods"]["angry"]}
+    moods = word_list("angry")
     return "!" in said or any(word in moods for word in tokens(said))
 
 
@@ -319,6 +283,6 @@ def _locators(text: str) -> list[str]:
 def _best_sentences(text: str, asked: set[str]) -> list[str]:
     """The sentences of a policy that share most with the question, in their own order."""
     every = [one.text.strip() for one in sentences(text)]
-    scored = [(len(_near_words(asked, tokens(one))), -place) for place, one in enumerate(every)]
+    scored = [(len(_near_words(asked, content(one))), -place) for place, one in enumerate(every)]
     best = sorted(sorted(range(len(every)), key=lambda place: scored[place])[-_MOST_SENTENCES:])
     return [every[place] for place in best]

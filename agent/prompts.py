@@ -36,3 +36,9 @@ def fingerprint(name: str) -> str:
 def table(name: str) -> dict[str, Any]:
     """The TOML file `data/agent/<name>.toml`."""
     return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def word_list(name: str) -> frozenset[str]:
+    """The words of one list of `data/agent/words.toml`."""
+    return frozenset(table("words")[name].split())

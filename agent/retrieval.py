@@ -25,8 +25,8 @@ class RetrievalSettings:
     """How much an agent reads. Numbers of documents."""
 
     limit: int = 14  # in one prompt, but for the flights of the customer's own bookings
-    nearest: int = 8  # asked of the vector search
-    nearest_kept: int = 3  # of those, kept at least, however much else there is
+    nearest: int = 24  # asked of the vector search; most will be the customer's own, kept anyway
+    nearest_kept: int = 4  # of those, kept at least, however much else there is
     interactions: int = 4
     payments: int = 3
     bookings: int = 4
@@ -57,27 +57,27 @@ class QuestionVectors:
         return vector
 
 
-def retrieve(
-    store: ContextStore,
-    vector: Vectors,
-    question: str,
-    customer_id: str,
-    now: datetime,
-    settings: RetrievalSettings,
-) -> list[Found]:
+@dataclass(frozen=True)
+class Query:
+    """A customer's question. `now` is airline time in the home zone: it says which day is meant."""
+
+    text: str
+    vector: Vectors
+    customer_id: str
+    now: datetime
+
+
+def retrieve(store: ContextStore, query: Query, settings: RetrievalSettings) -> list[Found]:
     """The documents for a prompt: the customer's own first, then what is nearest.
 
-    Args:
-        now: airline time in the airline's home zone; tells which day a flight number means.
-
     Raises:
-        ValueError: this is no customer id.
+        ValueError: the customer's id is none.
     """
-    near = store.search(vector, customer_id, settings.nearest)
-    own = store.of_customer(customer_id)
+    near = store.search(query.vector, query.customer_id, settings.nearest)
+    own = store.of_customer(query.customer_id)
     bookings = _of_kind(own, "booking", settings.bookings)
-    wanted = [*_named_flights(question, now), *_flights_of(bookings)]
-    flights = store.lookup(list(dict.fromkeys(wanted)), customer_id)
+    wanted = [*_named_flights(query), *_flights_of(bookings)]
+    flights = store.lookup(list(dict.fromkeys(wanted)), query.customer_id)
     must = [
         *_of_kind(own, "customer", 1),
         *bookings,
@@ -132,8 +132,9 @@ def _flights_of(bookings: Iterable[Found]) -> list[str]:
     ]
 
 
-def _named_flights(question: str, now: datetime) -> list[str]:
+def _named_flights(query: Query) -> list[str]:
     """Flights that the question names, of the days around today unless it names the day too."""
-    days = mentions.days(question, now.date()) or [now.date() + timedelta(n) for n in (0, 1, -1)]
-    numbers = dict.fromkeys(one.key for one in mentions.flights(question[:LONGEST]))
+    today = query.now.date()
+    days = mentions.days(query.text, today) or [today + timedelta(n) for n in (0, 1, -1)]
+    numbers = dict.fromkeys(one.key for one in mentions.flights(query.text))
     return [f"flight/{number}/{day.isoformat()}" for number in list(numbers)[:3] for day in days]

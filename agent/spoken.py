@@ -81,8 +81,8 @@ def booking(one: Known, legs: list[Leg], now: datetime) -> str:
     facts, reason = one.facts, one.facts.get("reason", "")
     locator = facts.get("locator", one.key)
     if facts.get("status") == "cancelled":
-        because = f" because of {reason}" if reason else ""
-        return say("booking", "cancelled", locator=locator, because=because)
+        why = f" ({reason})" if reason else ""
+        return say("booking", "cancelled", locator=locator, why=why)
     spoken = [_leg(leg, now) for leg in legs] or [_bare(part) for part in segments(one)]
     return say(
         "booking",

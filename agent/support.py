@@ -23,7 +23,7 @@ from agent.judge import Judge
 from agent.llm import Completion
 from agent.offline import MODEL as OFFLINE
 from agent.offline import Message
-from agent.retrieval import QuestionVectors, RetrievalSettings, retrieve
+from agent.retrieval import Query, QuestionVectors, RetrievalSettings, retrieve
 from agent.words import LONGEST
 from pipeline.clock import from_rfc3339, to_rfc3339
 from pipeline.documents import clean
@@ -113,7 +113,8 @@ class SupportAgent:
         vector = self._vectors(asked)
         watch.lap("embed")
         home = now.astimezone(ZoneInfo(self.settings.home_zone))
-        found = retrieve(self._store, vector, asked, customer_id, home, self.settings.retrieval)
+        query = Query(asked, vector, customer_id, home)
+        found = retrieve(self._store, query, self.settings.retrieval)
         watch.lap("retrieve")
         messages = self._messages(asked, customer_id, home, found, history)
         for piece in llm.stream(
@@ -138,9 +139,8 @@ class SupportAgent:
         """The exact prompt that the model would be given now."""
         asked = clean(question[:LONGEST])
         home = now.astimezone(ZoneInfo(self.settings.home_zone))
-        found = retrieve(
-            self._store, self._vectors(asked), asked, customer_id, home, self.settings.retrieval
-        )
+        query = Query(asked, self._vectors(asked), customer_id, home)
+        found = retrieve(self._store, query, self.settings.retrieval)
         return self._messages(asked, customer_id, home, found, history)
 
     def _messages(
@@ -193,7 +193,7 @@ class SupportAgent:
         )
 
 
-def ask_both(
+def ask_both(  # noqa: PLR0913 what `ask` takes, and the agents
     agents: Sequence[SupportAgent],
     question: str,
     customer_id: str,

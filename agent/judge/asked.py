@@ -10,6 +10,7 @@ from agent.answer import Claim
 from agent.clues import channel_asked, payment_asked
 from agent.judge import policies
 from agent.judge.bind import Bench, contacts_by
+from agent.judge.clauses import Said
 from agent.judge.history import Change, made_by, states
 from agent.judge.scope import Scope
 from pipeline.clock import from_rfc3339
@@ -18,6 +19,7 @@ from pipeline.images import Row
 _TALKED_OF = timedelta(hours=24)  # how far back "did you see my tweet?" asks
 
 _GONE = {"cancelled", "departed", "landed"}
+_ENDS = {"departure", "arrival", "gate"}
 _COVERS: dict[str, set[str]] = {
     "flight_status": {"status", "departure", "delay"},
     "departure": {"departure", "delay"},
@@ -45,21 +47,22 @@ def missing(bench: Bench) -> list[Claim]:
 def _is_covered(bench: Bench, topic: str) -> bool:
     if topic == "policy":
         return policies.covered(bench.answer, bench.scope.policies)
-    for said in bench.said:
-        denial = said.negated and said.attribute in ("contact", "payment")
-        if said.attribute in _COVERS[topic] and not denial:
-            return True
-        if said.attribute == "status" and said.value in _GONE and not said.negated:
-            if topic in ("departure", "arrival", "gate"):
-                return True
-        if topic == "seat" and said.attribute in ("booking_status", "flight"):
-            if said.value == "cancelled":
-                return True
-    return False
+    return any(_covers(said, topic) for said in bench.said)
+
+
+def _covers(said: Said, topic: str) -> bool:
+    if said.negated and said.attribute in ("contact", "payment"):
+        return False
+    if said.attribute in _COVERS[topic]:
+        return True
+    # Of a flight that is cancelled or gone, and of a trip that is off, there is no more to say.
+    gone = said.attribute == "status" and said.value in _GONE and not said.negated
+    off = said.attribute == "booking_status" and said.value == "cancelled"
+    return (gone and topic in _ENDS) or (off and topic in {*_ENDS, "flight_status", "seat"})
 
 
 def _missing(bench: Bench, topic: str, entity: str, true: str, by: Change | None) -> Claim:
-    return bench.verdict(topic, entity, "", true, "missing", by)
+    return bench.verdict((entity, topic), "", true, "missing", by)
 
 
 def _newest(bench: Bench, kind: str, key: str) -> Change | None:

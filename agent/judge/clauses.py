@@ -48,20 +48,28 @@ class Said:
     exact: bool = True
     negated: bool = False
 
+    @property
+    def flight(self) -> str | None:
+        """The flight named last before these words: in their clause, else in the text before."""
+        here = self.start - self.clause.start
+        before = [one.key for one in self.clause.flights if one.start <= here]
+        return before[-1] if before else self.clause.flight
+
 
 @dataclass(frozen=True)
 class Clause:
-    """A clause, its place, and the flight that it or the text before it names last."""
+    """A clause and its place, the flights it names, and the one it is about if it names none."""
 
     text: str
     start: int
     flight: str | None  # EA204
-    named_here: bool
+    flights: tuple[mentions.Mention, ...]
     sentence: str
 
-    def near(self, place: int, words: str, before: int = 40) -> bool:
-        """Whether any of `words` (a pattern) stands within `before` characters before a place."""
-        return bool(re.search(words, self.text[max(0, place - before) : place], re.I))
+    @property
+    def named_here(self) -> bool:
+        """Whether the clause names a flight."""
+        return bool(self.flights)
 
 
 _BREAK = re.compile(r"(?:,|;|\s[-–—]|\.)?\s+(?:but|however|although|though|while)\b|;\s|\s[–—]\s")
@@ -80,7 +88,8 @@ _SUPPOSED = re.compile(
 )
 _ABOUT = re.compile(
     r"\b(?:tweet|complaint|message|call|e-?mail|mail|chat|post|note|letter)s?\b"
-    r"(?: message)?(?: (?:of|from) [^,.]{1,30}?)?(?: (?:about|concerning|regarding|saying|on|that)\b"
+    r"(?: message)?(?: (?:of|from) [^,.]{1,30}?)?"
+    r"(?: (?:about|concerning|regarding|saying|on|that)\b"
     r"|: )",
     re.I,
 )
@@ -92,9 +101,8 @@ def clauses(text: str, carriers: set[str]) -> Iterator[Clause]:
     for sentence in sentences(without_quotes(text)):
         for part, start in _parts(sentence.text, sentence.start):
             named = mentions.flights(part, carriers)
-            here = bool(named)
             flight = named[0].key if named else flight
-            yield Clause(part, start, flight, here, sentence.text)
+            yield Clause(part, start, flight, tuple(named), sentence.text)
             flight = named[-1].key if named else flight
 
 

@@ -26,20 +26,22 @@ _STATUS: tuple[tuple[str, str], ...] = (
     ),
     (
         "on_time",
-        r"on time|on schedule|(?:as|according to) (?:planned|scheduled|plan|schedule)|punctual(?:ly)?"
+        r"on time|on schedule|(?:as|according to) (?:planned|scheduled|plan|schedule)|"
+        r"punctual(?:ly)?"
         r"|no delays?|without (?:a |any )?delay|to schedule",
     ),
     (
         "delayed",
-        r"(?<!no )(?<!without )(?<!any )delay(?:ed|s)?\b|(?:running|is|be|are|departed|leaving|left|"
+        r"(?<!no )(?<!without )(?<!any )delay(?:ed|s)?\b|"
+        r"(?:running|is|be|are|departed|leaving|left|"
         r"hours?|minutes?|mins?|min|h|hrs?) late\b|behind schedule|pushed back|postponed|held up|"
         r"later than (?:planned|scheduled)",
     ),
     (
         "departed",
         r"(?:has|have|had|is|it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
-        r"gone|airborne)|took off|departed\b|in the air\b|airborne|left\b(?= (?:at|from|on time|jfk|"
-        r"lga|ewr|\d))",
+        r"gone|airborne)|took off|departed\b|in the air\b|airborne|"
+        r"left\b(?= (?:at|from|on time|jfk|lga|ewr|\d))",
     ),
     (
         "landed",
@@ -49,7 +51,8 @@ _STATUS: tuple[tuple[str, str], ...] = (
     (
         "going",
         r"still (?:flying|going|leaving|departing|operating|on\b|scheduled|set to|due to|planned)|"
-        r"going ahead|(?:is|are) operating|is scheduled (?:to|for)|reinstated|will (?:fly|operate)\b",
+        r"going ahead|(?:is|are) operating|is scheduled (?:to|for)|reinstated|"
+        r"will (?:fly|operate)\b",
     ),
 )
 _PATTERNS = tuple((value, re.compile(rf"\b(?:{words})", re.I)) for value, words in _STATUS)
@@ -104,7 +107,8 @@ _DEPART = (
 _DEPART += r"|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
 _ARRIVE = r"arriv\w*|land\w*|get(?:s|ting)? (?:in|there|to|you)|touch\w* down|due (?:there|in)|"
 _ARRIVE += r"reach\w*|be (?:in|there|home)|into [A-Z]"
-_OTHER = r"tweet\w*|call(?:ed)?\b(?! off)|message\w*|wrote|written|e-?mail\w*|complaint|chat|post(?:ed)?\b|"
+_OTHER = r"tweet\w*|call(?:ed)?\b(?! off)|message\w*|wrote|written|e-?mail\w*|complaint|chat|"
+_OTHER += r"post(?:ed)?\b|"
 _OTHER += (
     r"scan\w*|seen|check(?:ed)?[- ]?in|as of|update\w*|board\w*|gate closes?|closes|refund\w*|"
 )
@@ -195,7 +199,8 @@ def _delays(clause: Clause) -> Iterator[Said]:
 _GATE_CODE = r"(?:[A-Z]\s?\d{1,3}[A-Z]?|\d{1,3}[A-Z]?)"
 _GATE = re.compile(
     rf"\bgates?\b(?:\s+(?:is|was|has|been|now|changed|moved|number|no\.?|will|be|still|it's|from|"
-    rf"{_GATE_CODE}\s+to|to|remains|for [A-Z]\w \d+|at))*[:\s]+(?P<code>{_GATE_CODE})(?![\w:]|\.\d)",
+    rf"{_GATE_CODE}\s+to|to|remains|for [A-Z]\w \d+|at))*[:\s]+"
+    rf"(?P<code>{_GATE_CODE})(?![\w:]|\.\d)",
     re.I,
 )
 _GATE_LOOSE = re.compile(r"\b(?:from|at|to)\s+(?P<code>[A-Z]\d{1,3})(?![\w:])")

@@ -1,4 +1,4 @@
-"""What an answer says of policies: sentences of a policy word for word, now or in an old version."""
+"""What an answer says of policies: their own sentences, as they stand now or once stood."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agent.answer import Claim
+from agent.clues import content
 from agent.judge.history import Change, states, superseded
 from agent.words import sentences, tokens
 from pipeline.images import Row
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 _SHORTEST = 5  # words from which a sentence is a policy's own and no accident
 _SHARED = 4  # words of a policy that an answer in its own words must share with it
-_SHORT_WORD = 4
 
 
 def verdicts(bench: Bench) -> list[Claim]:
@@ -36,16 +36,14 @@ def verdicts(bench: Bench) -> list[Claim]:
 
 def covered(answer: str, policies: Sequence[Row]) -> bool:
     """Whether an answer, in whatever words, speaks of what one of the policies says."""
-    said = _content(answer)
-    return any(
-        len(said & _content(row["title"] + " " + row["text"])) >= _SHARED for row in policies
-    )
+    said = content(answer)
+    return any(len(said & content(row["title"] + " " + row["text"])) >= _SHARED for row in policies)
 
 
 def asked_about(question: str, policies: Sequence[Row]) -> Row | None:
     """The policy that shares most words with a question; None if none shares any."""
-    words = _content(question)
-    scored = [(len(words & _content(row["title"] + " " + row["text"])), row) for row in policies]
+    words = content(question)
+    scored = [(len(words & content(row["title"] + " " + row["text"])), row) for row in policies]
     best = max(scored, key=lambda one: one[0], default=(0, None))
     return best[1] if best[0] else None
 
@@ -70,7 +68,7 @@ def _judged(bench: Bench, words: str) -> Claim | None:
 
 def _claim(bench: Bench, row: Row, words: str, status: str, by: Change | None) -> Claim:
     entity = f"policy/{row['slug']}"
-    return bench.verdict("policy", entity, words.strip(), row["text"][:200], status, by)
+    return bench.verdict((entity, "policy"), words.strip(), row["text"][:200], status, by)
 
 
 def _contains(text: str, words: str) -> bool:
@@ -83,44 +81,3 @@ def _after_colon(text: str) -> str:
 
 def _without_marks(text: str) -> str:
     return text.replace("“", " ").replace("”", " ")
-
-
-def _content(text: str) -> set[str]:
-    return {word.rstrip("s") for word in tokens(text) if len(word) >= _SHORT_WORD} - _COMMON
-
-
-_COMMON = {
-    *[
-        "about",
-        "after",
-        "also",
-        "been",
-        "does",
-        "flight",
-        "from",
-        "have",
-        "here",
-        "information",
-        "into",
-        "policy",
-        "rule",
-        "says",
-        "that",
-        "their",
-        "there",
-        "they",
-        "this",
-        "what",
-        "when",
-        "which",
-        "will",
-        "with",
-        "your",
-        "airline",
-        "airlines",
-        "need",
-        "with",
-        "would",
-        "can",
-    ]
-}

@@ -51,9 +51,9 @@ _CABIN = re.compile(
 _CABIN_IN = re.compile(r"\bin (?P<cabin>economy|business)\b", re.I)
 _INSURED = re.compile(r"\b(?P<not>not |un|isn't |no )?(?:insured\b|insurance\b)", re.I)
 _ON_FLIGHT = re.compile(
-    r"\b(?:(?:re)?booked|re-?booked you|moved|you are|you're|you fly|you will be|travel\w*|confirmed|"
-    r"your (?:new |next |current )?flight(?: is| number is| will be)?|put you|booking is|seat|seated|"
-    r"new flight(?: is)?)"
+    r"\b(?:(?:re)?booked|re-?booked you|moved|you are|you're|you fly|you will be|travel\w*|"
+    r"confirmed|your (?:new |next |current )?flight(?: is| number is| will be)?|put you|"
+    r"booking is|seat|seated|new flight(?: is)?)"
     r"(?:\s+(?:now|still|again|you|him|her|them|\w+ class|\d{1,2}[A-K]|seat))*"
     r"(?:\s+(?:on|onto|to|in|with|for|is|from \w{2} ?\d+ (?:on)?to))*(?:\s+flight)?[\s:,]*$",
     re.I,
@@ -112,8 +112,9 @@ _BAG_STATUS = (
 )
 _BAG_PATTERNS = tuple((value, re.compile(rf"\b(?:{p})", re.I)) for value, p in _BAG_STATUS)
 _PLACE = re.compile(
-    r"\b(?:at|in|to|near)\s+(?:the\s+)?(?P<place>(?=[A-Z]|baggage|check|sorting|loading|carousel|lost)"
-    r"[\w'’-]+(?:\s+(?!for\b|on\b|and\b|at\b|but\b|as\b|since\b|with\b|instead\b|yesterday\b|today\b)"
+    r"\b(?:at|in|to|near)\s+(?:the\s+)?"
+    r"(?P<place>(?=[A-Z]|baggage|check|sorting|loading|carousel|lost)[\w'’-]+"
+    r"(?:\s+(?!(?:for|on|and|at|but|as|since|with|instead|yesterday|today)\b)"
     r"[\w'’-]+){0,4})"
 )
 
@@ -147,8 +148,10 @@ def bags(clause: Clause) -> Iterator[Said]:
 # --- tier, payments, contacts ---------------------------------------------------------------------
 
 _TIER = re.compile(
-    r"\b(?P<a>gold|silver|regular)(?=\s+(?:\w+\s+){0,2}?(?:member|status|tier|level|card|customer))|"
-    r"\b(?:tier|status|level|membership)(?: is| of|:)?(?: now| still)? (?P<b>gold|silver|regular)\b|"
+    r"\b(?P<a>gold|silver|regular)"
+    r"(?=\s+(?:\w+\s+){0,2}?(?:member|status|tier|level|card|customer))|"
+    r"\b(?:tier|status|level|membership)(?: is| of|:)?(?: now| still)? "
+    r"(?P<b>gold|silver|regular)\b|"
     r"\byou(?: are|'re)(?: now| still| a)* (?P<c>gold|silver|regular)\b",
     re.I,
 )
@@ -169,11 +172,13 @@ _CHANNEL = (
     r"(?P<tweet>tweets?|twitter)|(?P<call>(?:phone )?calls?|voicemail)|(?P<email>e-?mails?|mail)|"
     r"(?P<chat>chats?)|(?P<any>complaints?|messages?|posts?|notes?|feedback)"
 )
+_T_CHANNEL, _Y_CHANNEL = (_CHANNEL.replace("?P<", f"?P<{letter}_") for letter in "ty")
 _SEEN = re.compile(
     r"\b(?:i|we)(?:'ve|'m|\s+\w+){0,3}?\s+(?:see|saw|seen|got|received|read|have|know|noticed|noted|"
     rf"aware of|found|with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
-    rf"\b(?:thank you|thanks|sorry) (?:for|about) your\b[^.;]{{0,20}}?\b(?:{_CHANNEL.replace('?P<', '?P<t_')})\b|"
-    rf"\byour\b[^.;]{{0,20}}?\b(?:{_CHANNEL.replace('?P<', '?P<y_')})\b[^.;]{{0,30}}?\b(?:reached|arrived|"
+    rf"\b(?:thank you|thanks|sorry) (?:for|about) your\b[^.;]{{0,20}}?"
+    rf"\b(?:{_T_CHANNEL})\b|"
+    rf"\byour\b[^.;]{{0,20}}?\b(?:{_Y_CHANNEL})\b[^.;]{{0,30}}?\b(?:reached|arrived|"
     r"(?:has |was )?(?:been )?(?:received|read|seen|noted)|is (?:on file|here|with us))",
     re.I,
 )
