@@ -43,7 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
         _print(failed.report if words.json else None, f"{words.verb}: {failed}", sys.stderr)
         return 1
     except (EngineError, ContractError, ValueError, OSError) as failed:
-        _print({"error": str(failed)} if words.json else None, f"{words.verb}: {failed}", sys.stderr)
+        _print(
+            {"error": str(failed)} if words.json else None, f"{words.verb}: {failed}", sys.stderr
+        )
         return 1
     except KeyboardInterrupt:
         return 130
@@ -129,7 +131,7 @@ def _up(words: argparse.Namespace, settings: Settings) -> None:
         signal.signal(number, lambda *_: _interrupt())
     with supervisor.lock():
         if words.with_parent:
-            _stop_when_input_ends(supervisor)
+            _stop_when_input_ends()
         try:
             _tell("starting the broker")
             supervisor.start_broker()
@@ -147,7 +149,7 @@ def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
-def _stop_when_input_ends(supervisor: engine.Supervisor) -> None:
+def _stop_when_input_ends() -> None:
     import threading
 
     def watch() -> None:
@@ -218,10 +220,8 @@ def _load_world(
     settings: Settings, folder: Path, *, at: datetime | None, rebase: bool, replay: list[Path]
 ) -> int:
     from pipeline import loading
-    from pipeline.children import store
+    from pipeline.children import open_state
     from pipeline.embed import encoder
-    from pipeline.schema import database
-    from pipeline.store import ARMS
 
     zone = ZoneInfo(settings.home_zone)
 
@@ -234,17 +234,9 @@ def _load_world(
         elif done == all_of_them or done % 1024 == 0:
             _tell(f"embedding {done}/{all_of_them}")
 
+    source = loading.Source(folder, zone, datetime.now(zone) if rebase else None, replay)
     return loading.load(
-        database(settings.database),
-        [store(settings, arm) for arm in ARMS],
-        encoder(settings.embedder),
-        folder,
-        home=settings.airline_home,
-        zone=zone,
-        today=datetime.now(zone) if rebase else None,
-        start=_start(settings, at),
-        replay=replay,
-        progress=progress,
+        open_state(settings), source, encoder(settings.embedder), _start(settings, at), progress
     )
 
 
@@ -266,16 +258,13 @@ def _show_load(report: Report) -> str:
 
 def _reset(_: argparse.Namespace, settings: Settings) -> Report:
     from pipeline import loading
-    from pipeline.children import store
-    from pipeline.schema import database
-    from pipeline.store import ARMS
+    from pipeline.children import open_state
 
     began = time.perf_counter()
-    record = database(settings.database)
-    stores = [store(settings, arm) for arm in ARMS]
-    if not record.get("loaded"):
+    state = open_state(settings)
+    if not state.database.get("loaded"):
         raise Failed("no world is loaded yet: start the engine first")
-    fingerprint = loading.reset(record, stores, settings.airline_home, _start(settings))
+    fingerprint = loading.reset(state, _start(settings))
     return {"fingerprint": fingerprint, "seconds": round(time.perf_counter() - began, 2)}
 
 
@@ -429,7 +418,7 @@ def _ask(words: argparse.Namespace, settings: Settings) -> Report:
 def _show_ask(report: Report) -> str:
     from agent.cli import show_ask
 
-    return show_ask(report)
+    return str(show_ask(report))
 
 
 def _scorecard(words: argparse.Namespace, settings: Settings) -> Report:
@@ -442,7 +431,7 @@ def _scorecard(words: argparse.Namespace, settings: Settings) -> Report:
 def _show_scorecard(report: Report) -> str:
     from agent.cli import show_scorecard
 
-    return show_scorecard(report)
+    return str(show_scorecard(report))
 
 
 # --- measuring ------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipeline.engine import brokers_of, stop_with_parent
-from pipeline.schema import Arm, Database, database
+from pipeline.schema import ARMS, Arm, Database, database
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from pipeline.loading import State
     from pipeline.store import ContextStore
 
 
@@ -36,6 +37,14 @@ def store(settings: Settings, arm: Arm) -> ContextStore:
     from pipeline.store import ContextStore
 
     return ContextStore(settings.stores, arm, settings.embedder)
+
+
+def open_state(settings: Settings) -> State:
+    """Everything of this state folder that a load fills and a reset puts back."""
+    from pipeline.loading import State
+
+    stores = [store(settings, arm) for arm in ARMS]
+    return State(database(settings.database), stores, settings.airline_home)
 
 
 def ready(record: Database, name: str) -> None:
@@ -60,18 +69,16 @@ def _relay(settings: Settings, stop: threading.Event) -> None:
 
 def _stream(settings: Settings, stop: threading.Event) -> None:
     from pipeline.embed import encoder
-    from pipeline.stream import Worker
+    from pipeline.stream import ContextSink, Worker
 
     # No signal handlers of ours: Quix Streams installs its own.
     record = database(settings.database)
     model = encoder(settings.embedder)
     model.encode(["warm up"])
     worker = Worker(
-        record,
-        store(settings, "stream"),
-        model,
+        ContextSink(record, store(settings, "stream"), model, settings.airline_home),
         brokers=brokers_of(settings),
-        home=settings.airline_home,
+        state=settings.airline_home / "quix",
         partitions=settings.topic_partitions,
         on_ready=lambda: ready(record, "stream"),
     )

@@ -146,6 +146,7 @@ def _flight(row: Row) -> Written:
     departure = local(row["departure"], row["origin"])
     arrival = local(row["arrival"], row["destination"])
     scheduled = local(row["scheduled_departure"], row["origin"])
+    landing = local(row["scheduled_arrival"], row["destination"])
     leaves, lands, planned = (f"{moment:%H:%M}" for moment in (departure, arrival, scheduled))
     name = (
         f"Flight {spoken_flight(row['flight_number'])} from {city(row['origin'])} "
@@ -169,7 +170,7 @@ def _flight(row: Row) -> Written:
         "destination": row["destination"],
         "status": row["status"],
         "scheduled_departure": f"{scheduled:%Y-%m-%d %H:%M}",
-        "scheduled_arrival": f"{local(row['scheduled_arrival'], row['destination']):%Y-%m-%d %H:%M}",
+        "scheduled_arrival": f"{landing:%Y-%m-%d %H:%M}",
         "departure": f"{departure:%Y-%m-%d %H:%M}",
         "arrival": f"{arrival:%Y-%m-%d %H:%M}",
         "gate": row["gate"],

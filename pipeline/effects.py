@@ -167,9 +167,7 @@ def _booking_created(connection: Connection, event: Event, before: Row | None) -
     if before:
         raise ContractError("subject", f"{event.subject} exists already")
     if image(connection, "customer", data.customer_id) is None:
-        raise ContractError(
-            "data.customer_id", f"the record knows no customer/{data.customer_id}"
-        )
+        raise ContractError("data.customer_id", f"the record knows no customer/{data.customer_id}")
     for number, segment in enumerate(data.segments):
         _check_flight(connection, segment.flight, segment.date, f"data.segments.{number}.flight")
         if segment.seat:
@@ -212,9 +210,7 @@ def _segment(before: Row, flight: str, date: str, field: str) -> Row:
     for segment in before["segments"]:
         if (segment["flight_number"], segment["date"]) == (flight, date):
             return cast("Row", segment)
-    raise ContractError(
-        field, f"booking {before['locator']} has no segment on {flight} of {date}"
-    )
+    raise ContractError(field, f"booking {before['locator']} has no segment on {flight} of {date}")
 
 
 def _change_segment(

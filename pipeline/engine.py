@@ -281,7 +281,7 @@ def stop_with_parent(home: Path, stop: threading.Event, on_stop: Callable[[], No
 
     def watch() -> None:
         with contextlib.suppress(OSError, ValueError):
-            while sys.stdin.buffer.raw.read(1024):  # type: ignore[attr-defined]
+            while os.read(sys.stdin.fileno(), 1024):
                 pass
         if not stop.is_set() and read_state(home) is None:
             _stop_leftovers(home)

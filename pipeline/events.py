@@ -25,6 +25,7 @@ from pydantic import (
 from pipeline.clock import from_rfc3339, to_rfc3339
 
 MAX_TEXT = 10_000  # characters in one interaction or policy; longer ones are refused, not cut
+LONGEST_SHOWN = 80  # characters of a bad value that an error message repeats
 MAX_RAW = 4_000_000  # bytes of one raw feed item that are kept verbatim
 
 
@@ -159,9 +160,9 @@ class TierChanged(Data):
 
 
 class ContactChanged(Data):
-    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=200)] | None = (
-        None
-    )
+    email: (
+        Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=200)] | None
+    ) = None
     phone: Annotated[str, StringConstraints(pattern=r"^[+\d][\d .()x/-]{3,30}$")] | None = None
 
     @model_validator(mode="after")
@@ -355,4 +356,6 @@ def _first_breach(broken: ValidationError, prefix: str) -> ContractError:
 def _shown(value: object) -> str:
     """A value for an error message: short, whatever was sent."""
     text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}… ({len(text)} characters)"
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    return f"{text[:LONGEST_SHOWN]}… ({len(text)} characters)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,9 +18,10 @@ from pipeline import events, record, schema
 from pipeline.broker import Acknowledged, EventProducer, outgoing
 from pipeline.clock import ClockState
 from pipeline.events import ContractError, Event
-from pipeline.outbox import by_sequence
 from pipeline.record import Recorded
 from pipeline.schema import Database, get_control
+
+ACKNOWLEDGE_S = 0.02  # an event waits this long for the broker; then the relay sees to it
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Door:
         self._acknowledged = Acknowledged()
         self._producer = EventProducer(brokers, self._acknowledged.add)
 
-    def fire(self, event: Event, *, recorded_at: float | None = None) -> Recorded:
+    def fire(self, event: Event) -> Recorded:
         """Record one event and publish it.
 
         Raises:
@@ -47,12 +48,9 @@ class Door:
         """
         with self._database.write() as connection:
             now = ClockState.model_validate(get_control(connection, "clock")).now()
-            recorded = record.apply(
-                connection, event, recorded_at=recorded_at or time.time(), airline_now=now
-            )
-            rows = by_sequence(connection, [] if recorded.duplicate else [recorded.sequence])
             epoch = get_control(connection, "epoch")
-        self._publish(rows, epoch)
+            recorded = record.apply(connection, event, airline_now=now)
+        self._publish(recorded, epoch)
         return recorded
 
     def fire_raw(self, body: bytes) -> RawOutcome:
@@ -65,7 +63,9 @@ class Door:
             ContractError: more bytes than one item may have.
         """
         if len(body) > events.MAX_RAW:
-            raise ContractError("$", f"{len(body)} bytes; one raw item has at most {events.MAX_RAW}")
+            raise ContractError(
+                "$", f"{len(body)} bytes; one raw item has at most {events.MAX_RAW}"
+            )
         try:
             return RawOutcome(self.fire(events.parse(body)), None)
         except ContractError as breach:
@@ -84,22 +84,18 @@ class Door:
     def _keep(self, body: bytes) -> Recorded:
         with self._database.write() as connection:
             now = ClockState.model_validate(get_control(connection, "clock")).now()
-            recorded = record.keep_raw(
-                connection,
-                body,
-                event_id=str(uuid.uuid4()),
-                recorded_at=time.time(),
-                occurred_at=now,
-            )
-            rows = by_sequence(connection, [recorded.sequence])
             epoch = get_control(connection, "epoch")
-        self._publish(rows, epoch)
+            recorded = record.keep_raw(
+                connection, body, event_id=str(uuid.uuid4()), occurred_at=now
+            )
+        self._publish(recorded, epoch)
         return recorded
 
-    def _publish(self, rows: Sequence[dict[str, object]], epoch: int) -> None:
-        for row in rows:
-            self._producer.send(outgoing(row, epoch, time.time()))
-        self._producer.flush(0.02)
+    def _publish(self, recorded: Recorded, epoch: int) -> None:
+        if recorded.row is None:
+            return
+        self._producer.send(outgoing(recorded.row, epoch, time.time()))
+        self._producer.flush(ACKNOWLEDGE_S)
         self._mark_published()
 
     def _mark_published(self) -> None:
@@ -118,6 +114,3 @@ def mark_published(database: Database, sequences: Sequence[int]) -> None:
             .where(outbox.c.published_at.is_(None))
             .values(published_at=time.time())
         )
-
-
-Fire = Callable[[Event], Recorded]

@@ -22,7 +22,6 @@ from pipeline import schema
 from pipeline.clock import ClockState, from_rfc3339
 from pipeline.schema import Arm, Database
 
-
 Floats = npt.NDArray[np.float64]
 RECENT = 500  # events over which a latency percentile is taken
 SETTLED = ("searchable", "unchanged")

@@ -53,11 +53,8 @@ def image(connection: Connection, kind: str, key: str) -> Row | None:
 
 def images(connection: Connection) -> list[Image]:
     """Every entity of the record: what the first full load of either store reads."""
-    owners = {
-        locator: customer
-        for locator, customer in connection.execute(
-            select(schema.bookings.c.locator, schema.bookings.c.customer_id)
-        )
+    owners: dict[str, str] = {
+        row.locator: row.customer_id for row in connection.execute(select(schema.bookings))
     }
     parts: dict[str, dict[str, list[Row]]] = {}
     for part, order in _PARTS:

@@ -20,7 +20,6 @@ from sqlalchemy.engine import Connection
 from pipeline import schema
 from pipeline.schema import Arm, Database
 
-
 SEARCHABLE = "searchable"
 UNCHANGED = "unchanged"  # a late event: recorded, but it changed nothing, so there is no document
 DEAD_LETTER = "dead_letter"
@@ -37,9 +36,7 @@ def done(database: Database, arm: Arm, sequences: Sequence[int]) -> set[int]:
     """Those of `sequences` that the arm has already dealt with."""
     progress = schema.progress.c
     query = (
-        select(progress.sequence)
-        .where(progress.arm == arm)
-        .where(progress.sequence.in_(sequences))
+        select(progress.sequence).where(progress.arm == arm).where(progress.sequence.in_(sequences))
     )
     return {row["sequence"] for row in database.rows(query)}
 

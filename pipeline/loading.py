@@ -7,7 +7,6 @@ world as loaded is in both tables, and only what happens afterwards tells them a
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -45,24 +44,39 @@ class Start:
     opens_after: timedelta = timedelta()
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a world comes from.
+
+    `today` moves the first flight's day to that moment's day in `zone`, None keeps the dates;
+    `replay` are JSONL files of CloudEvents that the clock will play, moved like the world.
+    """
+
+    folder: Path
+    zone: ZoneInfo
+    today: datetime | None = None
+    replay: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """What a load fills and a reset puts back: the record, the stores, the state folder."""
+
+    database: Database
+    stores: Sequence[ContextStore]
+    home: Path
+
+
 def load(
-    database: Database,
-    stores: Sequence[ContextStore],
+    state: State,
+    source: Source,
     encoder: Encoder,
-    folder: Path,
-    *,
-    home: Path,
-    zone: ZoneInfo,
-    today: datetime | None,
     start: Start,
-    replay: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> int:
-    """Replace the world by the one in `folder` and fill both stores with its documents.
+    """Replace the world by the one of `source` and fill both stores with its documents.
 
     Args:
-        today: move the first flight's day to this moment's day in `zone`; None keeps the dates.
-        replay: JSONL files of CloudEvents that the clock will play, moved like the world.
         progress: told how far the embedding is; passages with shipped vectors cost nothing.
 
     Returns:
@@ -71,29 +85,28 @@ def load(
     Raises:
         WorldError: the folder has a bad row; nothing was changed.
     """
-    first_day = today.astimezone(zone).date() if today else None
-    loaded = world.read(folder, zone=zone, first_day=first_day)
-    made = _documents_of(loaded, database, home, zone, start, replay)
-    vectors = _vectors(made, encoder, folder / VECTORS, progress)
+    loaded = _read(source)
+    made = _replace_rows(state.database, state.home, loaded, source, start)
+    vectors = _vectors(made, encoder, source.folder / VECTORS, progress)
     embedded = [Embedded(one, vector) for one, vector in zip(made, vectors, strict=True)]
-    with reset_fence(home):
-        for store in stores:
+    with reset_fence(state.home):
+        for store in state.stores:
             store.clear()
             store.upsert(embedded)
             store.compact()
             store.mark_baseline()
-        database.put("loaded", True)
+        state.database.put("loaded", True)
     return len(made)
 
 
-def reset(database: Database, stores: Sequence[ContextStore], home: Path, start: Start) -> str:
+def reset(state: State, start: Start) -> str:
     """Return to the state right after the load: rows, stores, lake, clock. The engine runs on.
 
     Returns:
         the fingerprint of that state, taken before anything may change it again.
     """
-    with reset_fence(home):
-        with database.write() as connection:
+    with reset_fence(state.home):
+        with state.database.write() as connection:
             _clear_log(connection)
             for table in schema.WORLD_TABLES:
                 connection.execute(delete(table))
@@ -101,46 +114,34 @@ def reset(database: Database, stores: Sequence[ContextStore], home: Path, start:
                 if rows:
                     connection.execute(insert(schema.metadata.tables[name]), rows)
             _begin(connection, start)
-        for store in stores:
+        for store in state.stores:
             store.to_baseline()
-        shutil.rmtree(home / "lake", ignore_errors=True)
-        return fingerprint(database, stores)
+        shutil.rmtree(state.home / "lake", ignore_errors=True)
+        return fingerprint(state)
 
 
-def fingerprint(database: Database, stores: Sequence[ContextStore]) -> str:
+def fingerprint(state: State) -> str:
     """SHA-256 over the world's rows and the documents of the stores, but for stage times."""
     digest = hashlib.sha256()
-    with database.read() as connection:
+    with state.database.read() as connection:
         for table in schema.WORLD_TABLES:
             for row in connection.execute(select(table).order_by(*table.primary_key)).all():
                 digest.update(repr(tuple(row)).encode())
-    for store in stores:
+    for store in state.stores:
         for document in store.contents():
             digest.update(repr(document).encode())
     return digest.hexdigest()
 
 
-def set_clock(database: Database, change: Callable[[ClockState], ClockState]) -> ClockState:
-    """Change the airline clock for every process at once."""
-    with database.write() as connection:
-        state = change(ClockState.model_validate(get_control(connection, "clock")))
-        put_control(connection, "clock", state.model_dump(mode="json"))
-    return state
+def _read(source: Source) -> world.World:
+    today = source.today.astimezone(source.zone).date() if source.today else None
+    return world.read(source.folder, zone=source.zone, first_day=today)
 
 
-def clock(database: Database) -> ClockState:
-    """The airline clock as it is now."""
-    return ClockState.model_validate(database.get("clock"))
-
-
-def _documents_of(
-    loaded: world.World,
-    database: Database,
-    home: Path,
-    zone: ZoneInfo,
-    start: Start,
-    replay: Sequence[Path],
+def _replace_rows(
+    database: Database, home: Path, loaded: world.World, source: Source, start: Start
 ) -> list[Document]:
+    """Put the world into the record; returns its documents."""
     with reset_fence(home), database.write() as connection:
         put_control(connection, "loaded", False)
         _clear_log(connection)
@@ -150,39 +151,39 @@ def _documents_of(
             if rows:
                 connection.execute(insert(table), rows)
         _remember_baseline(connection)
-        put_control(connection, "world", _about(loaded, zone, replay))
+        put_control(connection, "world", _about(loaded, source))
         _begin(connection, start)
         made = [
             document
             for image in images(connection)
             for document in documents(
-                image, version=0, occurred_at=to_rfc3339(loaded.starts_at(zone))
+                image, version=0, occurred_at=to_rfc3339(loaded.starts_at(source.zone))
             )
         ]
     shutil.rmtree(home / "lake", ignore_errors=True)
     return made
 
 
-def _about(loaded: world.World, zone: ZoneInfo, replay: Sequence[Path]) -> dict[str, Any]:
+def _about(loaded: world.World, source: Source) -> dict[str, Any]:
     return {
         "name": loaded.name,
-        "zone": zone.key,
-        "starts_at": to_rfc3339(loaded.starts_at(zone)),
-        "ends_at": to_rfc3339(_end(loaded, zone, replay)),
+        "zone": source.zone.key,
+        "starts_at": to_rfc3339(loaded.starts_at(source.zone)),
+        "ends_at": to_rfc3339(_end(loaded, source)),
         "moved_days": loaded.moved_days,
         "heroes": loaded.heroes,
-        "replay": [str(path) for path in replay],
+        "replay": [str(path) for path in source.replay],
     }
 
 
-def _end(loaded: world.World, zone: ZoneInfo, replay: Sequence[Path]) -> datetime:
+def _end(loaded: world.World, source: Source) -> datetime:
     """24:00 of the last day, or the last replayed event (a late landing) if that comes later."""
     times = [
         datetime.fromisoformat(event["time"])
-        for path in replay
-        for event in world.read_events(path, loaded.moved_days, zone)
+        for path in source.replay
+        for event in world.read_events(path, loaded.moved_days, source.zone)
     ]
-    return max([loaded.ends_at(zone), *times])
+    return max([loaded.ends_at(source.zone), *times])
 
 
 def _clear_log(connection: Connection) -> None:
@@ -237,7 +238,7 @@ def _vectors(
     return [vectors[document.passage] for document in made]
 
 
-def embed_world(folder: Path, encoder: Encoder, zone: ZoneInfo, scratch: Path) -> int:
+def embed_world(source: Source, encoder: Encoder, scratch: Path) -> int:
     """Write the vector file of a world folder, to be shipped with it.
 
     Args:
@@ -247,10 +248,9 @@ def embed_world(folder: Path, encoder: Encoder, zone: ZoneInfo, scratch: Path) -
         number of passages in the file.
     """
     start = Start(at=None, factor=1.0, paused=True, batch_interval_h=24.0)
-    loaded = world.read(folder, zone=zone)
     database = Database(f"sqlite:///{scratch / 'record.sqlite'}")
-    made = _documents_of(loaded, database, scratch, zone, start, ())
+    made = _replace_rows(database, scratch, _read(source), source, start)
     database.close()
     passages = sorted({document.passage for document in made})
-    VectorFile.write(folder / VECTORS, encoder.name, passages, encoder.encode(passages))
+    VectorFile.write(source.folder / VECTORS, encoder.name, passages, encoder.encode(passages))
     return len(passages)

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.engine import Connection
 
 from pipeline import schema
 from pipeline.schema import Database
 
 Row = dict[str, Any]
-
-
-def by_sequence(connection: Connection, sequences: Sequence[int]) -> list[Row]:
-    """The outbox rows with these sequences, in order."""
-    outbox = schema.outbox
-    query = select(outbox).where(outbox.c.sequence.in_(sequences)).order_by(outbox.c.sequence)
-    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def after(database: Database, sequence: int, limit: int = 1000) -> list[Row]:

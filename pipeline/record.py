@@ -8,6 +8,7 @@ Not here: what each event type does (`effects`), publishing (`fire`, `relay`), o
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -34,16 +35,18 @@ class Recorded:
     event_id: str
     duplicate: bool
     changed: bool
+    recorded_at: float  # wall clock, seconds since the epoch
+    row: Row | None  # the outbox row as written; None for a duplicate
 
 
 def apply(
-    connection: Connection, event: Event, *, recorded_at: float, airline_now: datetime
+    connection: Connection, event: Event, *, airline_now: datetime, recorded_at: float | None = None
 ) -> Recorded:
     """Check an event against the record, change the rows and write the outbox.
 
     Args:
         connection: an open write transaction, the caller's.
-        recorded_at: wall clock, seconds since the epoch.
+        recorded_at: wall clock, seconds since the epoch; None: the moment of the last write.
         airline_now: the airline clock; bounds how far an event's time may lie ahead or back.
 
     Raises:
@@ -52,10 +55,13 @@ def apply(
     _lock_outbox(connection)
     outbox = schema.outbox.c
     known = connection.execute(
-        select(outbox.sequence).where(outbox.event_id == event.id)
-    ).scalar_one_or_none()
+        select(outbox.sequence, outbox.recorded_at).where(outbox.event_id == event.id)
+    ).first()
     if known is not None:
-        return Recorded(known, event.id, duplicate=True, changed=False)
+        sequence, recorded_at = known
+        return Recorded(
+            sequence, event.id, duplicate=True, changed=False, recorded_at=recorded_at, row=None
+        )
     _check_time(event, airline_now)
     kind, key = entity_of(event)
     before = image(connection, kind, key)
@@ -77,7 +83,12 @@ def apply(
 
 
 def keep_raw(
-    connection: Connection, body: bytes, *, event_id: str, recorded_at: float, occurred_at: datetime
+    connection: Connection,
+    body: bytes,
+    *,
+    event_id: str,
+    occurred_at: datetime,
+    recorded_at: float | None = None,
 ) -> Recorded:
     """Keep a raw feed item that breaks the contract, verbatim, so that both arms can meet it."""
     _lock_outbox(connection)
@@ -120,13 +131,27 @@ def _lock_outbox(connection: Connection) -> None:
         connection.execute(text("LOCK TABLE outbox IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def _write_outbox(connection: Connection, *, event_id: str, **columns: Any) -> Recorded:
+def _write_outbox(
+    connection: Connection, *, event_id: str, recorded_at: float | None, **columns: Any
+) -> Recorded:
     newest = select(func.coalesce(func.max(schema.outbox.c.sequence), 0))
-    sequence = connection.execute(newest).scalar_one() + 1
-    connection.execute(
-        insert(schema.outbox).values(sequence=sequence, event_id=event_id, **columns)
+    row = {
+        "sequence": connection.execute(newest).scalar_one() + 1,
+        "event_id": event_id,
+        # Stamped with the last write before the commit: from here on the event is on record.
+        "recorded_at": recorded_at or time.time(),
+        "published_at": None,
+        **columns,
+    }
+    connection.execute(insert(schema.outbox), row)
+    return Recorded(
+        row["sequence"],
+        event_id,
+        duplicate=False,
+        changed=bool(row["after"]),
+        recorded_at=row["recorded_at"],
+        row=row,
     )
-    return Recorded(sequence, event_id, duplicate=False, changed=bool(columns["after"]))
 
 
 def _check_time(event: Event, airline_now: datetime) -> None:

@@ -23,9 +23,9 @@ from sqlalchemy import select
 
 from pipeline import events, schema
 from pipeline.clock import from_rfc3339
+from pipeline.control import clock
 from pipeline.events import ContractError, Event
 from pipeline.fire import Door
-from pipeline.loading import clock
 from pipeline.schema import Database
 from pipeline.world import read_events
 

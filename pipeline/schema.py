@@ -247,7 +247,7 @@ class Database:
         with self._reader.connect() as connection:
             yield connection
 
-    def rows(self, query: Select[Any]) -> list[dict[str, Any]]:
+    def rows(self, query: Select[Any, Any, Any] | Select[Any]) -> list[dict[str, Any]]:
         """All rows of a query as dicts."""
         with self.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from pipeline import freshness, schema
 from pipeline.batch.schedule import next_run
 from pipeline.clock import to_rfc3339
+from pipeline.control import clock
 from pipeline.engine import processes
-from pipeline.loading import clock
 from pipeline.schema import Database, database
 from pipeline.settings import Settings
 from pipeline.store import ContextStore

@@ -146,7 +146,8 @@ class ContextStore:
 
     def search(self, vector: Vectors, customer_id: str, limit: int) -> list[Found]:
         """The `limit` nearest documents that this customer may see: their own and public ones."""
-        query = self.table.search(vector, vector_column_name="vector").distance_type("cosine")
+        nearest: Any = self.table.search(vector, vector_column_name="vector")
+        query = nearest.distance_type("cosine")
         rows = query.where(_visible_to(customer_id)).limit(limit).to_list()
         return [_found(row) for row in rows]
 

@@ -13,7 +13,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +39,12 @@ from pipeline.store import ContextStore, Embedded
 
 log = logging.getLogger(__name__)
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, str | bytes]]
 Message = dict[str, Any]
 """What flows between the steps: sequence, epoch, stages, then event and after, or a reason."""
 
 MICRO_BATCH = 48  # events in one checkpoint at most; at 8 ms a passage that is 0.4 s
-DRAIN_S = 0.003  # an idle topic is polled this long before what has arrived is written
+IDLE_S = 0.05  # how long one look at an idle topic lasts; a message ends it at once
 RETRY_S = 1.0
 
 
@@ -54,7 +53,7 @@ RETRY_S = 1.0
 
 def contract(value: bytes, _key: Any, _timestamp: int, headers: Headers) -> Message:
     """Bytes -> a message whose event meets the contract, or one that carries the reason why not."""
-    names = {name: raw.decode() for name, raw in headers or []}
+    names = {name: raw.decode() for name, raw in headers or [] if isinstance(raw, bytes)}
     message: Message = {
         "sequence": int(names.get("sequence", 0)),
         "epoch": int(names.get("epoch", 0)),
@@ -111,7 +110,7 @@ def flow(sdf: StreamingDataFrame, dead_letters: Topic, sink: BaseSink) -> None:
 
 def _with_reason(
     message: Message, _key: Any, _timestamp: int, headers: Headers
-) -> list[tuple[str, bytes]]:
+) -> list[tuple[str, str | bytes]]:
     return [*(headers or []), ("reason", message["reason"].encode())]
 
 
@@ -137,10 +136,10 @@ class ContextSink(BaseSink):
         """Messages waiting for the next checkpoint."""
         return len(self._pending)
 
-    def add(
+    def add(  # noqa: PLR0913, PLR0917 Quix's signature
         self,
         value: Message,
-        key: Any,  # noqa: ARG002 Quix's signature
+        key: Any,  # noqa: ARG002
         timestamp: int,  # noqa: ARG002
         headers: Any,  # noqa: ARG002
         topic: str,  # noqa: ARG002
@@ -243,39 +242,39 @@ class MicroBatchApplication(Application):
     def __init__(
         self, sink: ContextSink, on_ready: Callable[[], None] | None, **options: Any
     ) -> None:
-        super().__init__(commit_interval=0, consumer_poll_timeout=DRAIN_S, **options)
+        super().__init__(commit_interval=0, consumer_poll_timeout=IDLE_S, **options)
         self._sink = sink
         self._on_ready = on_ready
+        self._waiting = self._config
+        self._draining = self._config.copy(consumer_poll_timeout=0.0)
 
     def _process_message(self, dataframe_composed: Any) -> None:
         # Private in Quix Streams 3.28.1, which is pinned; tests/test_stream.py holds it to this.
         if self._on_ready and self._consumer.assignment():
             self._on_ready()
             self._on_ready = None
-        for waiting in range(MICRO_BATCH):
-            super()._process_message(dataframe_composed)
-            if self._sink.size <= waiting:
+        for size in range(MICRO_BATCH):
+            self._config = self._draining if size else self._waiting
+            super()._process_message(dataframe_composed)  # type: ignore[no-untyped-call]
+            if self._sink.size <= size:
                 return
 
 
 class Worker:
-    """One stream worker: the application and what it needs, until stopped."""
+    """One stream worker: the application around a sink, until stopped."""
 
     def __init__(
         self,
-        database: Database,
-        store: ContextStore,
-        encoder: Encoder,
+        sink: ContextSink,
         *,
         brokers: str,
-        home: Path,
+        state: Path,
         partitions: int,
         on_ready: Callable[[], None] | None = None,
     ) -> None:
         self._admin = Admin(brokers)
         self._admin.ensure_topics(partitions)
         self._incarnation = self._admin.incarnation()
-        sink = ContextSink(database, store, encoder, home)
         self._app = MicroBatchApplication(
             sink,
             on_ready,
@@ -286,7 +285,7 @@ class Worker:
             auto_offset_reset="earliest",
             use_changelog_topics=False,
             auto_create_topics=False,
-            state_dir=home / "quix",
+            state_dir=state,
             loglevel="WARNING",
             consumer_extra_config={
                 # The embedded broker holds a group's first join for half the session timeout, and

@@ -12,16 +12,15 @@ from zoneinfo import ZoneInfo
 
 from data.builder.__main__ import DATA
 from pipeline.embed import encoder
-from pipeline.loading import embed_world
+from pipeline.loading import Source, embed_world
 from pipeline.settings import Settings
 
 if __name__ == "__main__":
     settings = Settings()
     with tempfile.TemporaryDirectory() as scratch:
         count = embed_world(
-            DATA / "world",
+            Source(DATA / "world", ZoneInfo(settings.home_zone)),
             encoder(settings.embedder),
-            ZoneInfo(settings.home_zone),
             Path(scratch),
         )
     sys.stdout.write(f"{count} passages\n")

@@ -98,6 +98,17 @@ def _epoch_watch(database: Database, epoch: int) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
+class _Found:
+    """What the rest of a run needs from the lake; the bulk of the extract stays behind in it."""
+
+    newest: int
+    outcomes: list[Row]  # {sequence, outcome}
+    rejects: list[Row]  # {sequence, reason, body}
+    gold: list[Row]  # {kind, key, row, version, occurred_at, recorded_at, …}
+    at_risk: set[str]
+
+
+@dataclass(frozen=True)
 class _Run:
     database: Database
     store: ContextStore
@@ -112,28 +123,13 @@ class _Run:
         journal.tell("started")
         for run_id in journal.unfinished:
             lake.drop(run_id)
-        with self.database.read() as connection:
-            taken = extract(connection, self.sources, full_load=not lake.has_full_load)
-        journal.stage("extracted", extracted=len(taken.rows), sources=taken.sources)
-
-        with lake.session(journal.run_id, journal.airline_now) as session:
-            if taken.record is not None:
-                with lake.session(FULL_LOAD, journal.airline_now) as first:
-                    full_load(first, lake, taken.record)
-            bronze(session, lake, taken, journal.run_id)
-            journal.stage("bronze")
-            changed = taken.rows.num_rows > 0
-            outcomes, rejects = silver(session) if changed else ([], [])  # [{sequence, outcome}]
-            journal.stage("silver", **_counted(outcomes))
-            gold_rows = gold(session) if changed else []  # [{kind, key, row, version, …}]
-            at_risk = customers_at_risk(session)  # {customer_id}
-            journal.stage("gold", at_risk=len(at_risk))
+        found = self._through_the_lake(lake)  # bronze, silver and gold, as files and as _Found
 
         with epoch_fence(self.database, self.home, journal.epoch):
-            flag_at_risk(self.database, at_risk, to_rfc3339(journal.airline_now))
+            flag_at_risk(self.database, found.at_risk, to_rfc3339(journal.airline_now))
         journal.stage("reverse_etl")
 
-        made = [document_of(row) for row in gold_rows]  # [(document, recorded_at)]
+        made = [document_of(row) for row in found.gold]  # [(document, recorded_at)]
         vectors = self._embed([document for document, _ in made])  # (documents, 384)
         journal.stage("embedded", documents=len(made))
         stages: dict[str, float | None] = {f"{name}_at": at for name, at in journal.times.items()}
@@ -145,9 +141,28 @@ class _Run:
         with epoch_fence(self.database, self.home, journal.epoch):
             self.store.upsert(embedded)  # readers see all of it from here on, or none before
             journal.upserted()
-            self._finish(taken, outcomes, rejects)
+            self._finish(found)
             self.store.compact_when_due()
         journal.tell("searchable")
+
+    def _through_the_lake(self, lake: Lake) -> _Found:
+        journal = self.journal
+        with self.database.read() as connection:
+            taken = extract(connection, self.sources, full_load=not lake.has_full_load)
+        journal.stage("extracted", extracted=len(taken.rows), sources=taken.sources)
+        with lake.session(journal.run_id, journal.airline_now) as session:
+            if taken.record is not None:
+                with lake.session(FULL_LOAD, journal.airline_now) as first:
+                    full_load(first, lake, taken.record)
+            bronze(session, lake, taken, journal.run_id)
+            journal.stage("bronze")
+            changed = taken.rows.num_rows > 0
+            outcomes, rejects = silver(session) if changed else ([], [])
+            journal.stage("silver", **_counted(outcomes))
+            gold_rows = gold(session) if changed else []
+            at_risk = customers_at_risk(session)
+            journal.stage("gold", at_risk=len(at_risk))
+        return _Found(taken.newest, outcomes, rejects, gold_rows, at_risk)
 
     def _embed(self, made: list[Document]) -> Vectors:
         # Equal passages ("Bag … was delivered") share a vector; sorted by length, those that
@@ -163,18 +178,18 @@ class _Run:
             self.journal.progress("embedding", embedded=len(vectors), to_embed=len(passages))
         return [vectors[document.passage] for document in made]  # type: ignore[return-value]
 
-    def _finish(self, taken: Extract, outcomes: list[Row], rejects: list[Row]) -> None:
+    def _finish(self, found: _Found) -> None:
         """One transaction: ledger, dead letters, journal, watermarks. The run has happened."""
         journal = self.journal
         now = to_rfc3339(journal.airline_now)
         with self.database.write() as connection:
             ledger.write_in(
                 connection,
-                [_progress(row, journal.times) for row in outcomes],
-                [_dead_letter(row, journal.times["silver"]) for row in rejects],
+                [_progress(row, journal.times) for row in found.outcomes],
+                [_dead_letter(row, journal.times["silver"]) for row in found.rejects],
             )
             journal.close(connection)
-            put_control(connection, WATERMARKS, advanced(connection, taken.newest, self.sources))
+            put_control(connection, WATERMARKS, advanced(connection, found.newest, self.sources))
             if self.sources is None:
                 put_control(connection, "batch_as_of", now)
             put_control(
@@ -185,7 +200,7 @@ class _Run:
                     "last_run": now,
                     "started_at": journal.times["started"],
                     "finished_at": time.time(),
-                    "newest": taken.newest,
+                    "newest": found.newest,
                     "counts": journal.counts,
                 },
             )
