@@ -9,6 +9,7 @@ the judge meets a real record with a real history.
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +30,6 @@ EVAL = FOLDER / "eval"
 FLOOR = 0.97  # a little under what is reached
 STATUSES = ("current", "stale", "missing", "wrong", "none")
 _AIRPORT = "JFK"  # events' hours are local to it
-_RECORDED_AGO = 60.0  # wall seconds by which the events lie back
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,19 @@ class Judged:
         return self.verdict.status == self.labelled.verdict
 
 
-def small_world(database: Database, *, until: str = "23:59", wall: float = 0.0) -> datetime:
+def small_world(database: Database, *, until: str = "23:59", wall: float | None = None) -> datetime:
     """Fill an empty record with the eval world.
 
     Args:
         until: the last hour (`HH:MM` in New York) whose events happen.
-        wall: wall time (s since the epoch) at which the events are recorded.
+        wall: wall time (s since the epoch) at which the last event was recorded; default: now.
 
     Returns:
         the world's airline time now.
     """
     world = json.loads((EVAL / "world.json").read_text(encoding="utf-8"))
     now = from_rfc3339(world["now"])
+    recorded_at = time.time() if wall is None else wall
     with database.write() as connection:
         for table, rows in _rows(world).items():
             connection.execute(insert(schema.metadata.tables[table]), rows)
@@ -75,7 +76,7 @@ def small_world(database: Database, *, until: str = "23:59", wall: float = 0.0) 
                 break
             at = parse_local(f"{now:%Y-%m-%d} {hour}", _AIRPORT)
             event = make(event_type, subject, data, at=at, event_id=_uuid(at))
-            record.apply(connection, event, recorded_at=wall - _RECORDED_AGO, airline_now=now)
+            record.apply(connection, event, recorded_at=recorded_at, airline_now=now)
     return now
 
 

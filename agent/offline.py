@@ -106,6 +106,8 @@ class _Answer:
             return self._no_flight()
         self.bad_news |= any(leg.status in _NEWS for leg in legs)
         parts = [self._opening(legs[0]) if len(legs) == 1 else ""]
+        if times(self.question) and "departure" in asked:
+            asked = asked - {"flight_status"}  # a time was named: say the time, not "on time"
         for leg in legs:
             parts.append(spoken.flight(leg, asked, self.known.now))
             if "seat" in intents and leg.booking:

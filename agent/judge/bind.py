@@ -111,9 +111,7 @@ def flights_meant(bench: Bench, said: Said) -> tuple[list[str], bool]:
     if number:
         return _of_number(scope, number, said.clause.sentence), True
     there = [key for key in scope.own_flights if _goes_to(scope.flights[key], said.clause.sentence)]
-    following = scope.next_flights()
-    rest = [key for key in scope.own_flights if key not in following]
-    return there or [*following, *rest], False
+    return there or scope.next_flights(), False
 
 
 def _of_number(scope: Scope, number: str, sentence: str) -> list[str]:
@@ -143,7 +141,10 @@ def _of_flight(bench: Bench, said: Said) -> Claim:
     claim = bench.settle(said, "flight", [(key, scope.flights[key]) for key in keys], test, shown)
     if claim.status != "wrong" or named:
         return claim
-    # Nobody was named: it may be true of a flight that the customer is no longer on.
+    # None was named: it may be true of another flight of theirs, or of one they are no longer on.
+    others = [(key, scope.flights[key]) for key in scope.own_flights if key not in keys]
+    if others and (of_other := bench.settle(said, "flight", others, test, shown)).status != "wrong":
+        return of_other
     for key, (_, by) in scope.former.items():
         past = [state.row for state in states(bench.connection, "flight", key)]
         if any(test(row) for row in [*past, scope.flights[key]] if row):

@@ -50,8 +50,11 @@ class Said:
 
     @property
     def flight(self) -> str | None:
-        """The flight named last before these words: in their clause, else in the text before."""
-        here = self.start - self.clause.start
+        """The flight right after these words ("14C on EA 204"), else the one named last before."""
+        here, end = self.start - self.clause.start, self.end - self.clause.start
+        for one in self.clause.flights:
+            if _OF_FLIGHT.fullmatch(self.clause.text[end : max(end, one.start)]):
+                return one.key
         before = [one.key for one in self.clause.flights if one.start <= here]
         return before[-1] if before else self.clause.flight
 
@@ -82,10 +85,13 @@ _DISCLAIMED = re.compile(
     re.I,
 )
 _SUPPOSED = re.compile(
-    r"\b(?:if|in case|in the event|whenever|unless|whether|would|could|might|should|"
+    r"\b(?:if|in case|in the event|whenever|unless|whether|would|could|might|"
+    r"should (?:you|your|we|it|the|a)\b|"
     r"when (?:we|an? airline|an? flight|flights?)|flights that|any flight|"
-    r"may (?:be|still|have|well|not)|can be)\b"
+    r"may (?:be|still|have|well|not)|can be)\b",
+    re.I,
 )
+_OF_FLIGHT = re.compile(r"\s+(?:on|for|of|with)\s+(?:flight\s+)?", re.I)
 _ABOUT = re.compile(
     r"\b(?:tweet|complaint|message|call|e-?mail|mail|chat|post|note|letter)s?\b"
     r"(?: message)?(?: (?:of|from) [^,.]{1,30}?)?"

@@ -124,7 +124,7 @@ _PLANNED = re.compile(
     re.I,
 )
 _FROM_BEFORE = re.compile(r"\bfrom\s+$", re.I)
-_NEGATED_TIME = re.compile(NOT + r"(?:\s+(?:be\s+)?\w+)?\s*(?:\bat\s+)?$", re.I)
+_NEGATED_TIME = re.compile(NOT + r"(?:\s+\w+){0,3}\s*$", re.I)
 _AFTER_TIME = re.compile(r"^\s*(?:departure|flight|plane)", re.I)
 _TO_TIME = re.compile(r"^\s*(?:to|until|till)\s+$", re.I)
 

@@ -174,8 +174,8 @@ _CHANNEL = (
 )
 _T_CHANNEL, _Y_CHANNEL = (_CHANNEL.replace("?P<", f"?P<{letter}_") for letter in "ty")
 _SEEN = re.compile(
-    r"\b(?:i|we)(?:'ve|'m|\s+\w+){0,3}?\s+(?:see|saw|seen|got|received|read|have|know|noticed|noted|"
-    rf"aware of|found|with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
+    r"\b(?:i|we)(?:'ve|'m|\s+\w+){0,3}?\s+(?:see|saw|seen|got|received|read|have|know|"
+    rf"noticed|noted|aware of|find|found|with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
     rf"\b(?:thank you|thanks|sorry) (?:for|about) your\b[^.;]{{0,20}}?"
     rf"\b(?:{_T_CHANNEL})\b|"
     rf"\byour\b[^.;]{{0,20}}?\b(?:{_Y_CHANNEL})\b[^.;]{{0,30}}?\b(?:reached|arrived|"
@@ -207,7 +207,8 @@ def payments(clause: Clause) -> Iterator[Said]:
     for found in _PAID.finditer(clause.text):
         group = "said" if found["said"] else "verb"
         if not amounts and not supposed(clause, found.start(group)):
-            negated = bool(_NOT_NEAR.search(clause.text[: found.start(group)]))
+            begins = max(0, found.start() - len("not yet "))
+            negated = bool(re.search(NOT, clause.text[begins : found.start(group)], re.I))
             yield said(clause, "payment", kind, found.span(group), negated=negated)
 
 
