@@ -1,0 +1,13 @@
+"""The Live page: both airlines under one question. Run it alone: `streamlit run app.py`.
+
+Frame and calls only; drawing is in `ui/`.
+"""
+
+from ui import evidence, frame, rail, stage
+
+frame.open_page("Live")
+frame.header()
+at = rail.draw()
+if at:
+    stage.draw(at)
+    evidence.draw()

@@ -1,0 +1,188 @@
+"""What an answer card shows: pure functions from an answer and the world to the card's content.
+
+No widget, no query. Texts go into the card as they are; the component sets them by textContent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from agent.answer import Answer, Citation, Claim
+from pipeline.clock import from_rfc3339
+from pipeline.schema import Arm
+from ui import ages
+from ui.asking import Speaking
+from ui.components import (
+    Parts,
+    airline_time,
+    since,
+    since_airline,
+    text,
+    until,
+)
+from ui.pulse import World
+
+Card = dict[str, Any]
+NAMES: dict[Arm, tuple[str, str]] = {
+    "batch": ("☾", "Benighted Airlines"),
+    "stream": ("☀", "Enlightened Airlines"),
+}
+VERDICTS = {
+    "current": ("✓", "Current"),
+    "stale": ("◷", "Stale"),
+    "missing": ("∅", "No information"),
+    "wrong": ("✕", "Wrong"),
+    "none": ("·", "Nothing to check"),
+}
+MOST_DOCUMENTS = 9
+_EMPTY = {
+    "batch": (
+        "Learns from batch ETL.",
+        "Fire an event on the left, then ask: it will not know.",
+    ),
+    "stream": ("Learns from a stream.", "Fire an event on the left, then ask: it will know."),
+}
+
+
+def card(arm: Arm, world: World, zone: ZoneInfo, speaking: Speaking | None) -> Card:
+    """The content of one card: head, body, documents, foot."""
+    sign, name = NAMES[arm]
+    shown: Card = {
+        "arm": arm,
+        "head": {"sign": sign, "name": name, "knows": _knows(arm, world, zone)},
+        "documents": [],
+        "foot": None,
+    }
+    if speaking is None:
+        title, hint = _EMPTY[arm]
+        return shown | {"body": {"empty": {"title": title, "text": hint}}}
+    if speaking.error:
+        failed = {"title": "This agent could not answer.", "text": speaking.error}
+        return shown | {"body": {"empty": failed}}
+    if speaking.answer is None:
+        spans = [{"text": speaking.text}] if speaking.pieces else []
+        return shown | {"body": {"spans": spans, "waiting": not spans}}
+    answer, at = speaking.answer, speaking.answered_at
+    return shown | {
+        "body": {
+            "spans": spans_of(answer.answer, answer.verdict.claims),
+            "verdict": _verdict(answer, zone),
+            "why": _why(answer, at),
+        },
+        "documents": [_document(one, answer, at) for one in ranked(answer)],
+        "foot": [text(_foot(answer))],
+    }
+
+
+def spans_of(said: str, claims: Sequence[Claim]) -> list[dict[str, str]]:
+    """The answer cut into spans: {text} and, where a newer event contradicts it, {mark, title}."""
+    spans: list[dict[str, str]] = []
+    place = 0
+    for claim in sorted(_contradicted(claims), key=lambda one: one.start or 0):
+        start, end = claim.start or 0, min(claim.end or 0, len(said))
+        if start < place or end <= start:
+            continue
+        spans += [{"text": said[place:start]}] if start > place else []
+        title = f"{claim.status}: the record says {claim.true_}"
+        spans.append({"text": said[start:end], "mark": claim.status, "title": title})
+        place = end
+    return [*spans, {"text": said[place:]}] if place < len(said) else spans
+
+
+def ranked(answer: Answer) -> list[Citation]:
+    """The documents behind an answer, those that its claims speak of first."""
+    about = {claim.entity for claim in answer.verdict.claims}
+    found = sorted(answer.context, key=lambda one: one.doc_id not in about)
+    return found[:MOST_DOCUMENTS]
+
+
+def in_words(event_type: str) -> str:
+    """flight.gate_changed -> flight gate changed; interaction.tweet -> tweet."""
+    return event_type.removeprefix("interaction.").replace(".", " ").replace("_", " ")
+
+
+def _contradicted(claims: Sequence[Claim]) -> list[Claim]:
+    return [
+        claim
+        for claim in claims
+        if claim.status in ("stale", "wrong") and claim.start is not None and claim.end is not None
+    ]
+
+
+def _knows(arm: Arm, world: World, zone: ZoneInfo) -> Parts:
+    if arm == "stream":
+        behind = ages.wall(world.behind_s)
+        return [text("knows the world as of now · "), text(behind, "strong"), text(" behind")]
+    known = [
+        text("knows the world as of "),
+        airline_time(ages.clock(world.batch_as_of, zone)),
+    ]
+    if world.batch_busy:
+        return [*known, text(" · a batch runs now")]
+    return [*known, text(" · next batch "), until(world.next_run.timestamp(), "strong")]
+
+
+def _verdict(answer: Answer, zone: ZoneInfo) -> dict[str, str]:
+    status = answer.verdict.status
+    mark, word = VERDICTS[status]
+    ended = [one.superseded_by for one in answer.verdict.claims if one.superseded_by]
+    if status == "stale" and ended:
+        until_when = min(from_rfc3339(one.occurred_at) for one in ended)
+        word += f" · was true until {ages.clock(until_when, zone)}"
+    return {"status": status, "mark": mark, "word": word}
+
+
+def _why(answer: Answer, answered_at: float) -> Parts:
+    claims = answer.verdict.claims
+    outdated = [one for one in claims if one.status in ("stale", "wrong")]
+    by_event = next((one for one in outdated if one.superseded_by), None)
+    if by_event:
+        return _contradiction(by_event, answered_at)
+    if outdated:
+        return [text("The record never said so: it says "), text(outdated[0].true_, "strong")]
+    lacking = [one for one in claims if one.status == "missing"]
+    if lacking:
+        return [text("The record knows: "), text(lacking[0].true_, "strong")]
+    if not claims:
+        return [text("Nothing was asked or said that the record could know")]
+    number = f"{len(claims)} fact{'s' if len(claims) > 1 else ''}"
+    return [text(f"{number}, all match the record" if len(claims) > 1 else "1 fact, it matches")]
+
+
+def _contradiction(claim: Claim, answered_at: float) -> Parts:
+    event = claim.superseded_by
+    if event is None:
+        return []
+    parts = [
+        text("Contradicted by "),
+        text(in_words(event.type), "strong"),
+        text(", "),
+        since_airline(from_rfc3339(event.occurred_at).timestamp()),
+        text(" airline time ago"),
+    ]
+    if claim.superseded_for_wall_s is None:
+        return parts
+    fired_at = answered_at - claim.superseded_for_wall_s
+    return [*parts, text(" ("), since(fired_at), text(" on your watch)")]
+
+
+def _document(one: Citation, answer: Answer, answered_at: float) -> dict[str, Any]:
+    statuses = {claim.status for claim in answer.verdict.claims if claim.entity == one.doc_id}
+    style = "late" if statuses & {"stale", "wrong"} else "fresh" if statuses else "quiet"
+    if one.version == 0:
+        return {"text": one.text, "age": [text("since the start", style)]}
+    age = [since_airline(from_rfc3339(one.occurred_at).timestamp())]
+    if one.age_wall_s is not None:
+        age.append(since(answered_at - one.age_wall_s, style))
+    return {"text": one.text, "age": age}
+
+
+def _foot(answer: Answer) -> str:
+    timings = dict(answer.timings_ms)
+    total = ages.milliseconds(timings.pop("total", 0.0))
+    timings.pop("first_token", None)
+    steps = ", ".join(f"{name} {ages.milliseconds(value)}" for name, value in timings.items())
+    instead = f" ({answer.fallback})" if answer.fallback else ""
+    return f"{answer.model}{instead} · {total}: {steps} · {len(answer.context)} documents"

@@ -1,0 +1,113 @@
+"""The few pieces that Streamlit does not have: ticking line, marked answer, tracker, live Plotly.
+
+Each is a `st.components.v2` component of the files in `ui/web/`. Texts reach the page by
+textContent only. The rest of the page is Streamlit's own.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pipeline.clock import ClockState
+from ui.charts import Figure
+
+WEB = Path(__file__).parent / "web"
+Part = dict[str, Any]
+Parts = list[Part]
+
+
+def _read(name: str) -> str:
+    return (WEB / name).read_text(encoding="utf-8")
+
+
+def _component(name: str, html: str) -> Any:
+    return st.components.v2.component(
+        f"airline_{name}",
+        html=html,
+        css=_read("common.css") + _read(f"{name}.css"),
+        js=_read("clockwork.js") + _read(f"{name}.js"),
+    )
+
+
+_LINE = _component("line", '<div class="root" data-part="parts">\n</div>')
+_ANSWER = _component("answer", _read("answer.html"))
+_TRACKER = _component("tracker", _read("tracker.html"))
+_CHART = st.components.v2.component(
+    "airline_chart",
+    html=_read("chart.html"),
+    css=_read("chart.css"),
+    js=_read("chart.js"),
+    isolate_styles=False,  # Plotly puts its own styles into the document
+)
+
+
+def text(value: str, style: str = "") -> Part:
+    """A word that stays."""
+    return {"v": value, "c": style}
+
+
+def airline_clock(style: str = "") -> Part:
+    """The airline's time of day, ticking."""
+    return {"t": "clock", "c": f"board {style}".strip()}
+
+
+def airline_time(shown: str) -> Part:
+    """A time of day on the airline's clock that stays."""
+    return {"v": shown, "c": "board"}
+
+
+def since(wall: float, style: str = "") -> Part:
+    """Age on your watch of a wall time."""
+    return {"t": "since", "at": wall, "c": style, "title": "on your watch"}
+
+
+def since_airline(airline: float, style: str = "") -> Part:
+    """Age by the airline's clock of an airline time (s since 1970)."""
+    return {"t": "since_airline", "at": airline, "c": style, "title": "by the airline's clock"}
+
+
+def until(airline: float, style: str = "") -> Part:
+    """Seconds on your watch until an airline time comes."""
+    return {"t": "until", "at": airline, "c": style, "title": "on your watch"}
+
+
+def until_airline(airline: float, style: str = "") -> Part:
+    """Time by the airline's clock until an airline time comes."""
+    return {"t": "until_airline", "at": airline, "c": style, "title": "by the airline's clock"}
+
+
+def line(clock: ClockState, zone: str, parts: Parts, key: str) -> None:
+    """A line of text in which times tick."""
+    _LINE(key=key, data={"clock": _clock(clock, zone), "parts": parts})
+
+
+def answer(clock: ClockState, zone: str, card: dict[str, Any], key: str) -> None:
+    """One airline's answer card; see `answer_card`."""
+    _ANSWER(key=key, data={"clock": _clock(clock, zone), **card})
+
+
+def tracker(clock: ClockState, zone: str, way: dict[str, Any], key: str) -> None:
+    """One event's way through both pipelines; see `tracker`."""
+    _TRACKER(key=key, data={"clock": _clock(clock, zone), **way})
+
+
+def chart(figure: Figure, title: str, note: str, key: str) -> None:
+    """A Plotly figure that updates in place."""
+    _CHART(key=key, data={"figure": figure, "title": title, "note": note})
+
+
+def _clock(state: ClockState, zone: str) -> dict[str, Any]:
+    """The clock as the browser needs it: one straight line, and when this was sent."""
+    return {
+        "wall": state.anchor_wall,
+        "airline": state.anchor_airline.timestamp(),
+        "factor": state.factor,
+        "paused": state.paused,
+        "holds": state.holds_at.timestamp(),
+        "zone": zone,
+        "sent": time.time(),
+    }

@@ -1,0 +1,198 @@
+"""The frame of every page: configuration, engine, header with the airline's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from pipeline import control, loading
+from pipeline.children import open_state
+from pipeline.clock import ClockState
+from pipeline.settings import settings
+from ui import ages, components, resources, state
+from ui.components import airline_clock, text
+from ui.plain import plain
+from ui.pulse import World
+
+PACES = (60, 20, 10, 5)  # wall seconds an airline hour takes
+RAIL_PX = 300
+
+
+def open_page(title: str) -> None:
+    """Configure the page, make sure of an engine, and of this session's keys."""
+    st.set_page_config(
+        page_title=f"{title} · Benighted vs Enlightened Airlines",
+        page_icon=str(components.WEB / "icon.svg"),  # a named icon would be fetched from the net
+        layout="wide",
+        initial_sidebar_state=RAIL_PX,
+    )
+    state.ensure()
+    resources.warm_up()
+    _need_engine()
+    notice = state.get(state.NOTICE)
+    if notice:
+        st.toast(plain(notice))
+        state.put(state.NOTICE, None)
+
+
+def every(base_s: float) -> float:
+    """How often a live part of this session draws, seconds."""
+    return resources.pulse().every(base_s, session_id())
+
+
+def session_id() -> str:
+    """This browser session."""
+    context = st.runtime.scriptrunner.get_script_run_ctx()
+    return context.session_id if context else "bare"
+
+
+def zone_of(world: World) -> ZoneInfo:
+    """The zone of the airline's clock."""
+    return ZoneInfo(world.about.get("zone") or settings().home_zone)
+
+
+def header() -> None:
+    """Name, airline time, pace, and what one can do to the clock."""
+    world = resources.pulse().world()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header"):
+        st.markdown("**:blue[Benighted] vs :orange[Enlightened] Airlines**", width="stretch")
+        with st.container(width="content"):
+            _clock()
+        _clock_controls(world)
+    if world.clock.at_end():
+        _offer_to_start_over()
+
+
+def _clock() -> None:
+    st.fragment(_draw_clock, run_every=every(1.0))()
+
+
+def _draw_clock() -> None:
+    world = resources.pulse().world()
+    held = " · the day is over" if world.clock.at_end() else ""
+    parts = [
+        text("airline time ", "quiet"),
+        airline_clock("hour"),
+        text(f" · {ages.pace(world.clock.factor)} of yours{held}", "quiet"),
+    ]
+    if world.clock.paused:
+        parts.append(text(" · paused", "late"))
+    components.line(world.clock, str(zone_of(world)), parts, "airline-clock")
+
+
+def _clock_controls(world: World) -> None:
+    paused = world.clock.paused
+    st.button(
+        "Play" if paused else "Pause",
+        icon=":material/play_arrow:" if paused else ":material/pause:",
+        key="play",
+        type="primary" if paused else "secondary",
+        shortcut="Space",
+        on_click=_change_clock,
+        args=(lambda clock: clock.changed(paused=not paused),),
+    )
+    state.put(state.SPEED, _nearest_pace(world.clock.factor))
+    st.segmented_control(
+        "An airline hour takes",
+        PACES,
+        key=state.SPEED,
+        required=True,
+        format_func=lambda seconds: f"{seconds} s",
+        label_visibility="collapsed",
+        help="Wall seconds that an airline hour takes",
+        on_change=_set_pace,
+    )
+    with st.popover("Jump", icon=":material/fast_forward:"):
+        st.button("One airline hour on", key="jump-hour", on_click=_jump, args=(_an_hour_on,))
+        st.button("To the next batch", key="jump-batch", on_click=_jump, args=(_next_batch,))
+        st.button("Start over", key="reset", icon=":material/replay:", on_click=start_over)
+
+
+def start_over() -> None:
+    """Return the world to its starting state; the engine runs on."""
+    chosen = settings()
+    hours, minutes = map(int, chosen.clock_opens.split(":"))
+    start = loading.Start(
+        at=None,
+        factor=chosen.clock_factor,
+        paused=False,
+        batch_interval_h=chosen.batch_interval_h,
+        opens_after=timedelta(hours=hours, minutes=minutes),
+    )
+    loading.reset(open_state(chosen), start)
+    resources.pulse().forget()
+    for key in (state.CONVERSATION, state.FIRED):
+        state.put(key, None)
+    state.put(state.OPENED, False)
+    state.notify("Back at the start of the day.")
+
+
+def _offer_to_start_over() -> None:
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        st.markdown("**The loaded days are over** and the airline clock holds.", width="stretch")
+        st.button("Start over", key="again", type="primary", on_click=start_over)
+
+
+def _nearest_pace(factor: float) -> int:
+    return min(PACES, key=lambda seconds: abs(seconds - 3600 / factor))
+
+
+def _change_clock(change: Callable[[ClockState], ClockState]) -> None:
+    control.set_clock(resources.database(), change)
+    resources.pulse().forget()
+
+
+def _set_pace() -> None:
+    seconds = state.get(state.SPEED)
+    if seconds:
+        _change_clock(lambda clock: clock.changed(factor=3600 / seconds))
+
+
+def _jump(where: Callable[[World], datetime]) -> None:
+    to = where(resources.pulse().world())
+    _change_clock(lambda clock: clock.changed(to=to))
+
+
+def _an_hour_on(world: World) -> datetime:
+    return world.clock.now() + timedelta(hours=1)
+
+
+def _next_batch(world: World) -> datetime:
+    return world.next_run
+
+
+def _need_engine() -> None:
+    """Go on with an engine that is ready; else say what is under way, or what to do."""
+    look = resources.engine_link().look()
+    if look.ready:
+        return
+    st.subheader("Benighted vs Enlightened Airlines")
+    if look.error:
+        _engine_is_down(look.error)
+    else:
+        st.fragment(_watch_start, run_every=0.4)()
+        st.skeleton(height=320)
+    st.stop()
+
+
+def _engine_is_down(error: str) -> None:
+    st.error(
+        f"The engine is not running: {plain(error)}",
+        icon=":material/power_off:",
+    )
+    st.text(f"What it wrote is in {settings().logs}. Mend the cause, then start it again.")
+    st.button("Start the engine", type="primary", on_click=resources.engine_link().start)
+
+
+def _watch_start() -> None:
+    look = resources.engine_link().look()
+    if look.ready or look.error:
+        st.rerun()
+    done = sum(done for _, done in look.labels)
+    label = f"Starting the airline: {done} of {len(look.labels)} (a first start takes seconds)"
+    with st.status(label, expanded=True):
+        for what, is_done in look.labels:
+            st.markdown(f":{'green' if is_done else 'gray'}[{'✓' if is_done else '○'}] {what}")

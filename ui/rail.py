@@ -1,0 +1,273 @@
+"""The rail: what a presenter does. Customer, events by channel, batch, traffic. In the sidebar."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from itertools import groupby
+
+import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.batch.schedule import request_run
+from pipeline.engine import EngineError
+from pipeline.events import ContractError
+from pipeline.settings import settings
+from ui import components, console, frame, resources, situation, state
+from ui.components import text, until, until_airline
+from ui.console import Draft, Situated
+from ui.plain import plain
+from ui.pulse import World
+from ui.situation import Situation
+
+INTERVALS = {1.0: "1 h", 6.0: "6 h", 12.0: "12 h", 24.0: "night"}
+MOST_TRAFFIC = 30
+_BATCH_TIMEOUT_S = 600.0
+_MOST_TRIPS = 2
+
+
+def draw() -> Situated | None:
+    """Draw the rail; returns what the stage asks about, None while there is no customer."""
+    world = resources.pulse().world()
+    with st.sidebar:
+        found = _customer(world)
+        at = _situated(found, world)
+        if at:
+            _card(at)
+            _console(at)
+        _batch(world)
+        _traffic(world)
+    return at
+
+
+def _situated(found: Situation | None, world: World) -> Situated | None:
+    if found is None:
+        return None
+    now = world.clock.now()
+    turn = state.get(state.FIRED_COUNT)
+    return Situated(resources.database(), found, found.next_trip(now), now, turn)
+
+
+# --- customer -------------------------------------------------------------------------------------
+
+
+def _customer(world: World) -> Situation | None:
+    names = _names(world.epoch)
+    titles = {hero["customer_id"]: hero["title"] for hero in world.heroes}
+    options = [
+        *(one for one in titles if one in names),
+        *(one for one in names if one not in titles),
+    ]
+    if not options:
+        st.info("The loaded world has no customers.")
+        return None
+    if state.get(state.CUSTOMER) not in names:
+        asked = st.query_params.get(state.CUSTOMER)
+        state.put(state.CUSTOMER, asked if asked in names else options[0])
+    st.selectbox(
+        "Customer",
+        options,
+        key=state.CUSTOMER,
+        format_func=lambda one: f"{names[one]} · {titles[one]}" if one in titles else names[one],
+        on_change=_another_customer,
+        help="Heroes with a story first; type to search all customers",
+    )
+    chosen = state.get(state.CUSTOMER)
+    if st.query_params.get(state.CUSTOMER) != chosen:
+        st.query_params[state.CUSTOMER] = chosen
+    return situation.read(resources.database(), chosen)
+
+
+@st.cache_data(ttl=30, show_spinner=False)
+def _names(_epoch: int) -> dict[str, str]:
+    return situation.names(resources.database())
+
+
+def _another_customer() -> None:
+    state.put(state.CONVERSATION, None)
+    state.put(state.OPENED, False)
+
+
+def _card(at: Situated) -> None:
+    world, found = resources.pulse().world(), at.situation
+    lines = [[text(f"{found.customer['name']} "), text(_tier(found), "strong")]]
+    upcoming = [trip for trip in found.trips if trip.flight not in situation.FLOWN]
+    for trip in (upcoming or found.trips)[:_MOST_TRIPS]:
+        seat = f" · seat {trip.row['seat']}" if trip.row["seat"] else ""
+        style = {"cancelled": "late", "delayed": "late"}.get(trip.status, "quiet")
+        lines.append(
+            [
+                text(f"{trip.row['locator']} · {trip.number} {trip.route} "),
+                components.airline_time(f"{trip.departs:%H:%M}"),
+                text(f"{seat} · ", "quiet"),
+                text(trip.status, style),
+            ]
+        )
+    lines.append([text(_contacts(found), "quiet")])
+    with st.container(border=True, gap="xxsmall", key="customer-card"):
+        for number, parts in enumerate(lines):
+            components.line(world.clock, str(frame.zone_of(world)), parts, f"customer-{number}")
+
+
+def _tier(found: Situation) -> str:
+    risk = " · at risk" if found.customer["at_risk"] else ""
+    return f"{found.customer['tier']}{risk}"
+
+
+def _contacts(found: Situation) -> str:
+    number = sum(found.contacts.values())
+    channels = len(found.contacts)
+    if not number:
+        return "no contacts yet"
+    plural = "s" if channels > 1 else ""
+    return f"{number} contact{'s' if number > 1 else ''} on {channels} channel{plural}"
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+def _console(at: Situated) -> None:
+    st.caption("Fire an event")
+    drafts = [console.draft(button, at) for button in console.buttons()]
+    for channel, of_channel in groupby(drafts, key=lambda one: one.button.channel):
+        with st.container(horizontal=True, gap="xxsmall", key=f"channel-{channel}"):
+            for made in of_channel:
+                _fire_button(made)
+    _editor([made for made in drafts if made.raw is None and made.problem is None])
+
+
+def _fire_button(made: Draft) -> None:
+    button = made.button
+    st.button(
+        button.label,
+        key=f"fire-{button.key}",
+        shortcut=button.key,
+        disabled=made.problem is not None,
+        help=f"{button.channel}: {plain(made.note)}",
+        on_click=_fire,
+        args=(made,),
+    )
+
+
+def _fire(made: Draft) -> None:
+    """Fire a draft; the next run says what became of it."""
+    try:
+        sequence = console.fire(resources.door(), made, resources.pulse().world().clock.now())
+    except ContractError as breach:
+        state.notify(f"Refused, nothing was changed: {breach.field}: {breach.reason}")
+        return
+    except (EngineError, SQLAlchemyError) as failed:
+        state.notify(f"Not fired: {failed}")
+        return
+    state.put(state.FIRED, sequence)
+    state.put(state.FIRED_NOTE, made.note)
+    state.put(state.FIRED_TYPE, made.button.type)
+    state.put(state.FIRED_COUNT, state.get(state.FIRED_COUNT) + 1)
+
+
+def _editor(drafts: Sequence[Draft]) -> None:
+    with st.popover("Edit before firing", icon=":material/edit:", width="stretch"):
+        by_key = {made.button.key: made for made in drafts}
+        st.selectbox(
+            "Event",
+            list(by_key),
+            key=state.EDITED,
+            format_func=lambda key: f"{by_key[key].button.channel}: {by_key[key].button.label}",
+        )
+        made = by_key.get(state.get(state.EDITED))
+        if made is None:
+            return
+        st.text(f"{made.button.type}  {made.subject}")
+        content = json.dumps(made.data, indent=1, ensure_ascii=False)
+        written = st.text_area("Data (JSON)", content, key=f"{state.PAYLOAD}-{made.button.key}")
+        st.button(
+            "Fire", key="fire-edited", type="primary", on_click=_fire_edited, args=(made, written)
+        )
+
+
+def _fire_edited(made: Draft, written: str) -> None:
+    try:
+        data = json.loads(written)
+    except ValueError as bad:
+        state.notify(f"Not fired: the data are not JSON ({bad})")
+        return
+    if not isinstance(data, dict):
+        state.notify("Not fired: the data must be a JSON object")
+        return
+    _fire(Draft(made.button, made.subject, data, made.customer_id, made.note))
+
+
+# --- batch and traffic ----------------------------------------------------------------------------
+
+
+def _batch(world: World) -> None:
+    state.put(state.INTERVAL, min(INTERVALS, key=lambda hours: abs(hours - world.interval_h)))
+    st.segmented_control(
+        "Batch runs every",
+        list(INTERVALS),
+        key=state.INTERVAL,
+        required=True,
+        format_func=INTERVALS.__getitem__,
+        on_change=_set_interval,
+        width="stretch",
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(width="stretch"):
+            st.fragment(_countdown, run_every=frame.every(1.0))()
+        st.button("Run now", key="run-batch", on_click=_run_batch, shortcut="N")
+
+
+def _countdown() -> None:
+    world = resources.pulse().world()
+    upcoming = world.next_run.timestamp()
+    parts = [
+        text("next ", "quiet"),
+        until(upcoming, "strong"),
+        text(" · ", "quiet"),
+        until_airline(upcoming),
+        text(" airline", "quiet"),
+    ]
+    if world.batch_busy:
+        parts = [text("a batch runs now", "strong")]
+    components.line(world.clock, str(frame.zone_of(world)), parts, "countdown")
+
+
+def _set_interval() -> None:
+    resources.database().put("batch_interval_h", state.get(state.INTERVAL))
+    resources.pulse().forget()
+
+
+def _run_batch() -> None:
+    # The run takes seconds to minutes and tells its progress by itself: nobody waits for it here.
+    threading.Thread(
+        target=request_run,
+        args=(resources.database(),),
+        kwargs={"timeout_s": _BATCH_TIMEOUT_S},
+        daemon=True,
+    ).start()
+    state.notify("A batch run was asked for.")
+    resources.pulse().forget()
+
+
+def _traffic(world: World) -> None:
+    state.put(state.TRAFFIC, int(world.traffic))
+    state.put(state.REPLAY, world.replay_on)
+    st.slider(
+        "Background traffic, events/s",
+        0,
+        MOST_TRAFFIC,
+        key=state.TRAFFIC,
+        on_change=lambda: _control("traffic_rate", state.get(state.TRAFFIC)),
+    )
+    st.toggle(
+        "Replay the real day",
+        key=state.REPLAY,
+        on_change=lambda: _control("replay_on", state.get(state.REPLAY)),
+        help=f"Every event of {plain(str(settings().replay.name))} fires when the clock reaches it",
+    )
+
+
+def _control(name: str, value: object) -> None:
+    resources.database().put(name, value)
+    resources.pulse().forget()

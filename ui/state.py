@@ -1,0 +1,57 @@
+"""Session keys and their defaults: the one place. Widgets use these keys and no others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+CUSTOMER = "customer"  # customer id of the picker
+QUESTION = "question"  # text of the question box
+SUGGESTION = "suggestion"  # the chip that was clicked, cleared at once
+CONVERSATION = "conversation"  # asking.Conversation that the cards show, or None
+FIRED = "fired"  # outbox sequence of the last event this session fired, or None
+FIRED_NOTE = "fired_note"  # what that was, in words
+FIRED_TYPE = "fired_type"  # its event type, or None
+FIRED_COUNT = "fired_count"  # so that a second tweet is another tweet
+NOTICE = "notice"  # one line for the next run to toast, or None
+SPEED = "speed"  # wall seconds an airline hour takes
+INTERVAL = "interval"  # airline hours between batches
+TRAFFIC = "traffic"  # background events a wall second
+REPLAY = "replay"  # whether the loaded day plays
+EDITED = "edited"  # key of the event that is edited before it is fired
+PAYLOAD = "payload"  # its data as JSON text
+OPENED = "opened"  # whether this session has had its first question
+
+DEFAULTS: dict[str, Any] = {
+    CUSTOMER: None,
+    QUESTION: "",
+    CONVERSATION: None,
+    FIRED: None,
+    FIRED_NOTE: "",
+    FIRED_TYPE: None,
+    FIRED_COUNT: 0,
+    NOTICE: None,
+    OPENED: False,
+}
+
+
+def ensure() -> None:
+    """Give every key that is missing its default."""
+    for key, value in DEFAULTS.items():
+        st.session_state.setdefault(key, value)
+
+
+def get(key: str) -> Any:
+    """The value of a key, or its default."""
+    return st.session_state.get(key, DEFAULTS.get(key))
+
+
+def put(key: str, value: Any) -> None:
+    """Set the value of a key; of a widget's key only before the widget is drawn."""
+    st.session_state[key] = value
+
+
+def notify(text: str) -> None:
+    """Say one line to this session at its next run."""
+    put(NOTICE, text)

@@ -1,0 +1,48 @@
+// One airline's answer: head (what it knows of), verdict, marked words, why, documents with ages.
+
+function marked(spans) {
+  return (spans ?? []).map((span) => {
+    if (!span.mark) return document.createTextNode(span.text);
+    const mark = make("mark", span.mark, span.text);
+    mark.title = span.title;
+    return mark;
+  });
+}
+
+function badge(verdict) {
+  if (!verdict) return [];
+  const said = make("span", `badge ${verdict.status}`, `${verdict.mark} ${verdict.word}`);
+  said.setAttribute("role", "status");
+  return [said];
+}
+
+function row(one, ticking) {
+  const text = make("span", "what", one.text);
+  text.title = one.text;
+  return make("li", "", text, line(one.age, "age", ticking));
+}
+
+function body(answer, ticking) {
+  if (answer.empty) {
+    return [make("p", "answer quiet", answer.empty.title), make("p", "quiet", answer.empty.text)];
+  }
+  if (answer.waiting) return [make("div", "bone wide"), make("div", "bone")];
+  const said = make("p", "answer", ...marked(answer.spans));
+  const parts = [...badge(answer.verdict), said];
+  if (answer.why) parts.push(make("p", "why", line(answer.why, "", ticking)));
+  return parts;
+}
+
+export default function (component) {
+  const { data, parentElement } = component;
+  parentElement.querySelector(".card").className = `card ${data.arm}`;
+  return live(component, {
+    head: (head, ticking) => [
+      make("h3", "", make("span", "sign", head.sign), ` ${head.name}`),
+      line(head.knows, "knows", ticking),
+    ],
+    body,
+    documents: (documents, ticking) => (documents ?? []).map((one) => row(one, ticking)),
+    foot: (foot, ticking) => (foot ? [line(foot, "", ticking)] : []),
+  });
+}

@@ -1,0 +1,40 @@
+// A Plotly figure that is drawn once and then only updated: hover, zoom and legend stay.
+// plotly.js comes from this server (static/), copied from the plotly wheel.
+
+function plotly() {
+  if (window.Plotly) return Promise.resolve(window.Plotly);
+  window.airlinePlotly ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = new URL("app/static/plotly.min.js", document.baseURI).href;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error("plotly.min.js is not served: restart the app"));
+    document.head.append(script);
+  });
+  return window.airlinePlotly;
+}
+
+// Colours in a figure may be theme tokens, var(--st-…): Plotly draws SVG attributes and needs values.
+function resolved(value, style) {
+  if (typeof value === "string") {
+    return value.replace(/var\((--[\w-]+)\)/g, (_, name) => style.getPropertyValue(name).trim());
+  }
+  if (Array.isArray(value)) return value.map((one) => resolved(one, style));
+  if (value && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, resolved(v, style)]));
+  }
+  return value;
+}
+
+export default function (component) {
+  const { data, parentElement } = component;
+  const place = parentElement.querySelector(".chart");
+  parentElement.querySelector(".title").textContent = data.title;
+  parentElement.querySelector(".note").textContent = data.note;
+  const style = getComputedStyle(place);
+  const layout = { ...resolved(data.figure.layout, style), autosize: true };
+  const config = { displayModeBar: false, responsive: true, displaylogo: false };
+  plotly()
+    .then((Plotly) => Plotly.react(place, resolved(data.figure.data, style), layout, config))
+    .catch((failed) => { place.textContent = failed.message; });
+  return () => window.Plotly?.purge(place);
+}

@@ -1,0 +1,26 @@
+// Where an event is now: a lane an arm, a segment a stage, with measured times.
+
+function segment(one, ticking) {
+  const element = make("span", `segment ${one.state}`, make("span", "name", one.name));
+  if (one.took) element.append(make("span", "took", one.took));
+  if (one.time) element.append(line(one.time, "took", ticking));
+  element.style.flexGrow = String(one.grow ?? 1);
+  element.title = one.title ?? one.name;
+  return element;
+}
+
+function lane(one, ticking) {
+  return make(
+    "div", `lane ${one.arm}`,
+    make("span", "who", one.name),
+    make("span", "way", ...one.segments.map((each) => segment(each, ticking))),
+    line(one.end, "end", ticking),
+  );
+}
+
+export default function (component) {
+  return live(component, {
+    title: (title, ticking) => [line(title, "", ticking)],
+    lanes: (lanes, ticking) => (lanes ?? []).map((one) => lane(one, ticking)),
+  });
+}
