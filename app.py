@@ -5,9 +5,9 @@ Frame and calls only; drawing is in `ui/`.
 
 from ui import evidence, frame, rail, stage
 
-frame.open_page("Live")
-frame.header()
-at = rail.draw()
-if at:
-    stage.draw(at)
-    evidence.draw()
+with frame.open_page("Live"):
+    frame.header()
+    at = rail.draw()
+    if at:
+        stage.draw(at)
+        evidence.draw()

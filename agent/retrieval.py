@@ -25,7 +25,7 @@ class RetrievalSettings:
     """How much an agent reads. Numbers of documents."""
 
     limit: int = 14  # in one prompt, but for the flights of the customer's own bookings
-    nearest: int = 24  # asked of the vector search; most will be the customer's own, kept anyway
+    nearest: int = 16  # asked of the vector search; most will be the customer's own, kept anyway
     nearest_kept: int = 4  # of those, kept at least, however much else there is
     interactions: int = 4
     payments: int = 3

@@ -78,11 +78,10 @@ def seat(leg: Leg, *, alone: bool) -> str:
 
 def booking(one: Known, legs: list[Leg], now: datetime) -> str:
     """A booking with its flights and seats."""
-    facts, reason = one.facts, one.facts.get("reason", "")
+    facts = one.facts
     locator = facts.get("locator", one.key)
     if facts.get("status") == "cancelled":
-        why = f" ({reason})" if reason else ""
-        return say("booking", "cancelled", locator=locator, why=why)
+        return say("booking", "cancelled", locator=locator)
     spoken = [_leg(leg, now) for leg in legs] or [_bare(part) for part in segments(one)]
     return say(
         "booking",

@@ -55,6 +55,8 @@ def outgoing(row: dict[str, Any], epoch: int, published_at: float) -> Outgoing:
         "recorded_at": repr(row["recorded_at"]),
         "published_at": repr(published_at),
     }
+    if row["type"] == "raw":
+        headers["breach"] = row["breach"]
     return Outgoing(row["sequence"], row["subject"], value, headers)
 
 
@@ -67,10 +69,14 @@ class EventProducer:
         Args:
             on_acknowledged: called with the sequence of each message the broker has taken.
         """
+        self._brokers = brokers
         self._on_acknowledged = on_acknowledged
-        self._producer = Producer(
+        self._producer = self._connect()
+
+    def _connect(self) -> Producer:
+        return Producer(
             {
-                "bootstrap.servers": brokers,
+                "bootstrap.servers": self._brokers,
                 "enable.idempotence": True,
                 "linger.ms": 0,
                 "message.max.bytes": MAX_MESSAGE,
@@ -100,13 +106,25 @@ class EventProducer:
                 headers=dict(message.headers),
                 on_delivery=delivered,
             )
-        except (BufferError, KafkaException) as full:
-            log.warning("event %d was not published: %s", message.sequence, full)
-        self._producer.poll(0)
+            self._producer.poll(0)
+        except (BufferError, KafkaException) as failed:
+            log.warning("event %d was not published: %s", message.sequence, failed)
+            self._reconnect_if_fatal(failed)
 
     def flush(self, timeout_s: float) -> int:
         """Wait for acknowledgements; returns how many messages are still without one."""
-        return int(self._producer.flush(timeout_s))
+        try:
+            return int(self._producer.flush(timeout_s))
+        except KafkaException as failed:
+            self._reconnect_if_fatal(failed)
+            return len(self._producer)
+
+    def _reconnect_if_fatal(self, failed: Exception) -> None:
+        # A broker that came back without its memory does not know this producer's id, and an
+        # idempotent producer is dead for good after that. What it still held, the relay sends.
+        error = failed.args[0] if failed.args else None
+        if isinstance(error, KafkaError) and error.fatal():
+            self._producer = self._connect()
 
 
 class Admin:

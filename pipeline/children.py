@@ -88,7 +88,7 @@ def _stream(settings: Settings, stop: threading.Event) -> None:
 def _batch(settings: Settings, stop: threading.Event) -> None:
     from pipeline.batch.schedule import serve
 
-    _stop_on_signal(stop)
+    # SIGTERM may simply end it: a run that was cut off is started over by the next batch process.
     record = database(settings.database)
     ready(record, "batch")
     serve(settings, stop)

@@ -52,6 +52,8 @@ class MiniLmInt8:
         options = onnxruntime.SessionOptions()
         # One thread: with two on a busy two-core machine a text goes from 10 ms to seconds.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        # The arena keeps the largest batch's memory for good: half of the process, for no speed.
+        options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(
             str(model_path()), options, providers=["CPUExecutionProvider"]
         )

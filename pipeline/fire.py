@@ -69,7 +69,7 @@ class Door:
         try:
             return RawOutcome(self.fire(events.parse(body)), None)
         except ContractError as breach:
-            return RawOutcome(self._keep(body), breach)
+            return RawOutcome(self._keep(body, breach), breach)
 
     def now(self) -> datetime:
         """Airline time (UTC)."""
@@ -81,12 +81,12 @@ class Door:
         self._mark_published()
         return waiting
 
-    def _keep(self, body: bytes) -> Recorded:
+    def _keep(self, body: bytes, breach: ContractError) -> Recorded:
         with self._database.write() as connection:
             now = ClockState.model_validate(get_control(connection, "clock")).now()
             epoch = get_control(connection, "epoch")
             recorded = record.keep_raw(
-                connection, body, event_id=str(uuid.uuid4()), occurred_at=now
+                connection, body, breach=str(breach), event_id=str(uuid.uuid4()), occurred_at=now
             )
         self._publish(recorded, epoch)
         return recorded

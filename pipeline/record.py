@@ -86,6 +86,7 @@ def keep_raw(
     connection: Connection,
     body: bytes,
     *,
+    breach: str,
     event_id: str,
     occurred_at: datetime,
     recorded_at: float | None = None,
@@ -102,6 +103,7 @@ def keep_raw(
         customer_id=None,
         occurred_at=to_rfc3339(occurred_at),
         body=body,
+        breach=breach,
         before=[],
         after=[],
     )

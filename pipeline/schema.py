@@ -148,6 +148,7 @@ outbox = Table(
     Column("customer_id", String),
     Column("occurred_at", String, nullable=False),
     Column("body", LargeBinary, nullable=False),  # the event as JSON, or a raw item verbatim
+    Column("breach", Text),  # why a raw item is no event: it breaks the contract or the record
     Column("before", JSON, nullable=False),  # images of the entities it changed: [{kind, key, row}]
     Column("after", JSON, nullable=False),
     Column("recorded_at", Float, nullable=False),

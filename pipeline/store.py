@@ -169,7 +169,8 @@ class ContextStore:
     def contents(self) -> list[Document]:
         """Every document, by id; for comparing stores."""
         columns = [name for name in self._schema.names if name != "vector"]
-        rows = self.table.search().select(columns).limit(self.count() + 1).to_list()
+        # One query: a count first would be of another version than the rows.
+        rows = self.table.search().select(columns).limit(_NO_LIMIT).to_list()
         return sorted((_found(row).document for row in rows), key=lambda one: one.doc_id)
 
     def count(self) -> int:

@@ -110,11 +110,12 @@ class Airline:
         with self.database.write() as connection:
             return record.apply(connection, event, recorded_at=time.time(), airline_now=NOON)
 
-    def raw(self, body: bytes) -> int:
+    def raw(self, body: bytes, breach: str = "$: not JSON") -> int:
         with self.database.write() as connection:
             kept = record.keep_raw(
                 connection,
                 body,
+                breach=breach,
                 event_id=str(uuid.uuid4()),
                 recorded_at=time.time(),
                 occurred_at=NOON,

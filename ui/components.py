@@ -45,6 +45,19 @@ _CHART = st.components.v2.component(
 )
 
 
+_PAGE = st.components.v2.component(
+    "airline_page",
+    css=_read("page.css"),
+    js=_read("page.js"),
+    isolate_styles=False,  # it speaks of our own keyed containers
+)
+
+
+def page_style() -> None:
+    """Space and density of the page's own containers."""
+    _PAGE(key="page-style", height=1)
+
+
 def text(value: str, style: str = "") -> Part:
     """A word that stays."""
     return {"v": value, "c": style}

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pipeline import control, loading
 from pipeline.children import open_state
@@ -21,8 +22,12 @@ PACES = (60, 20, 10, 5)  # wall seconds an airline hour takes
 RAIL_PX = 300
 
 
-def open_page(title: str) -> None:
-    """Configure the page, make sure of an engine, and of this session's keys."""
+def open_page(title: str) -> DeltaGenerator:
+    """Configure the page, make sure of an engine, and of this session's keys.
+
+    Returns:
+        the container that the page is drawn in.
+    """
     st.set_page_config(
         page_title=f"{title} · Benighted vs Enlightened Airlines",
         page_icon=str(components.WEB / "icon.svg"),  # a named icon would be fetched from the net
@@ -31,11 +36,13 @@ def open_page(title: str) -> None:
     )
     state.ensure()
     resources.warm_up()
+    components.page_style()
     _need_engine()
     notice = state.get(state.NOTICE)
     if notice:
         st.toast(plain(notice))
         state.put(state.NOTICE, None)
+    return st.container(key="page")
 
 
 def every(base_s: float) -> float:
@@ -76,7 +83,7 @@ def _draw_clock() -> None:
     parts = [
         text("airline time ", "quiet"),
         airline_clock("hour"),
-        text(f" · {ages.pace(world.clock.factor)} of yours{held}", "quiet"),
+        text(f" · {ages.pace(world.clock.factor)}{held}", "quiet"),
     ]
     if world.clock.paused:
         parts.append(text(" · paused", "late"))
@@ -90,7 +97,7 @@ def _clock_controls(world: World) -> None:
         icon=":material/play_arrow:" if paused else ":material/pause:",
         key="play",
         type="primary" if paused else "secondary",
-        shortcut="Space",
+        shortcut="K",
         on_click=_change_clock,
         args=(lambda clock: clock.changed(paused=not paused),),
     )

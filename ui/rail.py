@@ -25,12 +25,13 @@ INTERVALS = {1.0: "1 h", 6.0: "6 h", 12.0: "12 h", 24.0: "night"}
 MOST_TRAFFIC = 30
 _BATCH_TIMEOUT_S = 600.0
 _MOST_TRIPS = 2
+_CHANNEL_PX = 72
 
 
 def draw() -> Situated | None:
     """Draw the rail; returns what the stage asks about, None while there is no customer."""
     world = resources.pulse().world()
-    with st.sidebar:
+    with st.sidebar, st.container(key="rail"):
         found = _customer(world)
         at = _situated(found, world)
         if at:
@@ -128,12 +129,14 @@ def _contacts(found: Situation) -> str:
 
 
 def _console(at: Situated) -> None:
-    st.caption("Fire an event")
     drafts = [console.draft(button, at) for button in console.buttons()]
-    for channel, of_channel in groupby(drafts, key=lambda one: one.button.channel):
-        with st.container(horizontal=True, gap="xxsmall", key=f"channel-{channel}"):
-            for made in of_channel:
-                _fire_button(made)
+    with st.container(key="events"):
+        for channel, of_channel in groupby(drafts, key=lambda one: one.button.channel):
+            with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center"):
+                st.caption(channel, width=_CHANNEL_PX)
+                with st.container(horizontal=True, gap="xxsmall"):
+                    for made in of_channel:
+                        _fire_button(made)
     _editor([made for made in drafts if made.raw is None and made.problem is None])
 
 
@@ -212,7 +215,7 @@ def _batch(world: World) -> None:
         on_change=_set_interval,
         width="stretch",
     )
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="batch"):
         with st.container(width="stretch"):
             st.fragment(_countdown, run_every=frame.every(1.0))()
         st.button("Run now", key="run-batch", on_click=_run_batch, shortcut="N")

@@ -11,7 +11,7 @@ from agent.clues import channel_asked, payment_asked
 from agent.judge import policies
 from agent.judge.bind import Bench, contacts_by
 from agent.judge.clauses import Said
-from agent.judge.history import Change, made_by, states
+from agent.judge.history import Change
 from agent.judge.scope import Scope
 from pipeline.clock import from_rfc3339
 from pipeline.images import Row
@@ -65,11 +65,6 @@ def _missing(bench: Bench, topic: str, entity: str, true: str, by: Change | None
     return bench.verdict((entity, topic), "", true, "missing", by)
 
 
-def _newest(bench: Bench, kind: str, key: str) -> Change | None:
-    past = states(bench.connection, kind, key)
-    return past[-1].by if past else None
-
-
 def _flight(bench: Bench, topic: str) -> Claim | None:
     key = _flight_asked(bench.scope, bench.question)
     if key is None:
@@ -78,7 +73,7 @@ def _flight(bench: Bench, topic: str) -> Claim | None:
     if topic == "gate" and not row["gate"] and row["status"] != "cancelled":
         return None
     true = f"{row['status']}, gate {row['gate']}" if topic == "gate" else row["status"]
-    return _missing(bench, topic, f"flight/{key}", true, _newest(bench, "flight", key))
+    return _missing(bench, topic, f"flight/{key}", true, bench.history.newest("flight", key))
 
 
 def _flight_asked(scope: Scope, question: str) -> str | None:
@@ -95,7 +90,7 @@ def _seat(bench: Bench, topic: str) -> Claim | None:
     for row in bench.scope.active:
         seats = [part["seat"] for part in row["segments"] if part["seat"]]
         if seats:
-            by = _newest(bench, "booking", row["locator"])
+            by = bench.history.newest("booking", row["locator"])
             return _missing(bench, topic, f"booking/{row['locator']}", ", ".join(seats), by)
     return None
 
@@ -104,14 +99,14 @@ def _booking(bench: Bench, topic: str) -> Claim | None:
     rows = bench.scope.active or list(bench.scope.bookings.values())
     if not rows:
         return None
-    by = _newest(bench, "booking", rows[0]["locator"])
+    by = bench.history.newest("booking", rows[0]["locator"])
     return _missing(bench, topic, f"booking/{rows[0]['locator']}", rows[0]["status"], by)
 
 
 def _bag(bench: Bench, topic: str) -> Claim | None:
     for tag, row in bench.scope.bags.items():
         true = " at ".join(filter(None, (row["status"], row["location"])))
-        return _missing(bench, topic, f"bag/{tag}", true, _newest(bench, "bag", tag))
+        return _missing(bench, topic, f"bag/{tag}", true, bench.history.newest("bag", tag))
     return None
 
 
@@ -123,7 +118,7 @@ def _contact(bench: Bench, topic: str) -> Claim | None:
         return None
     newest = recent[0]
     entity = f"interaction/{newest['interaction_id']}"
-    by = made_by(bench.connection, newest["interaction_id"])
+    by = bench.history.made_by(newest["interaction_id"])
     return _missing(bench, topic, entity, f"{newest['channel']}: {newest['text'][:80]}", by)
 
 
@@ -133,7 +128,7 @@ def _payment(bench: Bench, topic: str) -> Claim | None:
     if not known:
         return None
     row: Row = known[0]
-    by = made_by(bench.connection, row["payment_id"])
+    by = bench.history.made_by(row["payment_id"])
     true = f"{row['amount']:.2f} {row['currency']}"
     return _missing(bench, topic, f"payment/{row['payment_id']}", true, by)
 
@@ -142,7 +137,7 @@ def _tier(bench: Bench, topic: str) -> Claim | None:
     row = bench.scope.customer
     if row is None:
         return None
-    by = _newest(bench, "customer", row["customer_id"])
+    by = bench.history.newest("customer", row["customer_id"])
     return _missing(bench, topic, f"customer/{row['customer_id']}", row["tier"], by)
 
 
@@ -150,7 +145,7 @@ def _policy(bench: Bench, topic: str) -> Claim | None:
     row = policies.asked_about(bench.question, bench.scope.policies)
     if row is None:
         return None
-    by = _newest(bench, "policy", row["slug"])
+    by = bench.history.newest("policy", row["slug"])
     return _missing(bench, topic, f"policy/{row['slug']}", row["title"], by)
 
 

@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy.engine import Connection
-
 from agent import mentions
 from agent.answer import Claim
 from agent.judge import holds, policies
 from agent.judge.clauses import Said
-from agent.judge.history import Change, Holds, made_by, states, superseded
+from agent.judge.history import Change, History, Holds, superseded
 from agent.judge.scope import Scope
 from agent.words import quoted, tokens
 from pipeline.documents import mask
@@ -32,7 +30,7 @@ _QUOTED_WORDS = 8  # first words of a quoted message by which it is found again
 class Bench:
     """What every claim of one answer is judged with."""
 
-    connection: Connection
+    history: History
     scope: Scope
     question: str
     answer: str
@@ -74,7 +72,7 @@ class Bench:
             if test(row):
                 return self.claim(said, f"{kind}/{key}", shown(row), "current")
         for key, row in candidates:
-            if by := superseded(states(self.connection, kind, key), test):
+            if by := superseded(self.history.states(kind, key), test):
                 return self.claim(said, f"{kind}/{key}", shown(row), "stale", by)
         key, row = candidates[0] if candidates else ("", {})
         return self.claim(said, f"{kind}/{key}", shown(row) if row else "", "wrong")
@@ -146,10 +144,23 @@ def _of_flight(bench: Bench, said: Said) -> Claim:
     if others and (of_other := bench.settle(said, "flight", others, test, shown)).status != "wrong":
         return of_other
     for key, (_, by) in scope.former.items():
-        past = [state.row for state in states(bench.connection, "flight", key)]
-        if any(test(row) for row in [*past, scope.flights[key]] if row):
-            return bench.claim(said, f"flight/{key}", claim.true_, "stale", by)
+        past = [state.row for state in bench.history.states("flight", key)]
+        if any(test(row) for row in [*past, scope.flights[key]]):
+            # "Your flight was cancelled, you are on EA 218 now" tells of it as of the past.
+            told = (
+                said.attribute == "status" and test(scope.flights[key]) and _tells_of_change(bench)
+            )
+            status = "current" if told else "stale"
+            return bench.claim(said, f"flight/{key}", claim.true_, status, None if told else by)
     return claim
+
+
+def _tells_of_change(bench: Bench) -> bool:
+    """Whether the answer says what the customer is booked on now, or that they are on nothing."""
+    named = {one.key for one in mentions.flights(bench.answer, bench.scope.carriers)}
+    on = {key.split("/")[0] for key in bench.scope.own_flights}
+    off = any(one.attribute == "booking_status" and one.value == "cancelled" for one in bench.said)
+    return bool(named & on) or (off and not on)
 
 
 def _called_off(bench: Bench, said: Said) -> bool:
@@ -303,7 +314,7 @@ def _of_contact(bench: Bench, said: Said) -> Claim | None:
     meant = _quoted_contact(bench, heard)
     newer = [row for row in heard if meant and row["occurred_at"] > meant["occurred_at"]]
     if newer and "contact" in bench.topics:
-        by = made_by(bench.connection, newer[-1]["interaction_id"])
+        by = bench.history.made_by(newer[-1]["interaction_id"])
         return bench.claim(said, entity, newer[0]["text"][:80], "stale", by)
     return bench.claim(said, entity, said.value, "current")
 

@@ -58,26 +58,54 @@ class State:
 Holds = Callable[[Row], bool]
 
 
-def states(connection: Connection, kind: str, key: str) -> list[State]:
-    """All states of an entity, oldest first, the one now last; empty if the outbox has none.
+class History:
+    """The outbox as one answer's judgement sees it; each entity is read once."""
 
-    Late events changed nothing, have no image and are no state.
-    """
-    outbox = schema.outbox.c
-    query = (
-        select(schema.outbox)
-        .where(outbox.subject == f"{kind}/{key}")
-        .where(outbox.type.startswith(f"{kind}."))
-        .order_by(outbox.sequence)
-    )
-    found: list[State] = []
-    for row in connection.execute(query):
-        if not row.after:
-            continue
-        if not found and row.before:
-            found.append(State(row.before[0]["row"], None))
-        found.append(State(row.after[0]["row"], Change.of(row)))
-    return found
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known: dict[tuple[str, str], list[State]] = {}
+
+    def states(self, kind: str, key: str) -> list[State]:
+        """All states of an entity, oldest first, the one now last; empty if the outbox has none.
+
+        Late events changed nothing, have no image and are no state.
+        """
+        if (kind, key) not in self._known:
+            self._known[kind, key] = self._read(kind, key)
+        return self._known[kind, key]
+
+    def newest(self, kind: str, key: str) -> Change | None:
+        """The event that brought an entity's state now; None: it is as it was loaded."""
+        past = self.states(kind, key)
+        return past[-1].by if past else None
+
+    def made_by(self, event_id: str) -> Change | None:
+        """An event by its id: interactions and payments are keyed by their event."""
+        query = select(*_EVENT).where(schema.outbox.c.event_id == event_id)
+        row = self._connection.execute(query).first()
+        return Change.of(row) if row else None
+
+    def _read(self, kind: str, key: str) -> list[State]:
+        outbox = schema.outbox.c
+        query = (
+            select(*_EVENT, outbox.before, outbox.after)
+            .where(outbox.subject == f"{kind}/{key}")
+            .where(outbox.type.startswith(f"{kind}."))
+            .order_by(outbox.sequence)
+        )
+        found: list[State] = []
+        for row in self._connection.execute(query):
+            if not row.after:
+                continue
+            if not found and row.before:
+                found.append(State(row.before[0]["row"], None))
+            found.append(State(row.after[0]["row"], Change.of(row)))
+        return found
+
+
+_EVENT = [
+    schema.outbox.c[name] for name in ("event_id", "type", "occurred_at", "sequence", "recorded_at")
+]
 
 
 def superseded(past: Sequence[State], holds: Holds) -> Change | None:
@@ -86,10 +114,3 @@ def superseded(past: Sequence[State], holds: Holds) -> Change | None:
         if holds(earlier.row):
             return later.by
     return None
-
-
-def made_by(connection: Connection, event_id: str) -> Change | None:
-    """An event by its id: interactions and payments are keyed by the event that brought them."""
-    query = select(schema.outbox).where(schema.outbox.c.event_id == event_id)
-    row = connection.execute(query).first()
-    return Change.of(row) if row else None

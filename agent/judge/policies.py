@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.answer import Claim
 from agent.clues import content
-from agent.judge.history import Change, states, superseded
+from agent.judge.history import Change, superseded
 from agent.words import sentences, tokens
 from pipeline.images import Row
 
@@ -60,7 +60,7 @@ def _judged(bench: Bench, words: str) -> Claim | None:
         if _contains(row["text"], words):
             return _claim(bench, row, words, "current", None)
     for row in bench.scope.policies:
-        past = states(bench.connection, "policy", row["slug"])
+        past = bench.history.states("policy", row["slug"])
         if by := superseded(past, lambda old: _contains(old["text"], words)):
             return _claim(bench, row, words, "stale", by)
     return None

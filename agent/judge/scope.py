@@ -14,7 +14,7 @@ from sqlalchemy import Column, Table, select
 from sqlalchemy.engine import Connection
 
 from agent import mentions
-from agent.judge.history import Change, State, states
+from agent.judge.history import Change, History, State
 from pipeline import schema
 from pipeline.clock import from_rfc3339
 from pipeline.images import Row, image
@@ -74,7 +74,13 @@ class Scope:
         return bool(gone or row["status"] == "landed")
 
 
-def read(connection: Connection, customer_id: str, texts: Iterable[str], now: datetime) -> Scope:
+def read(
+    connection: Connection,
+    history: History,
+    customer_id: str,
+    texts: Iterable[str],
+    now: datetime,
+) -> Scope:
     """The scope of an answer.
 
     Args:
@@ -91,7 +97,7 @@ def read(connection: Connection, customer_id: str, texts: Iterable[str], now: da
     )
     scope.interactions = [row for row in scope.interactions if row["direction"] == "inbound"]
     _add_flights(connection, scope, _booked(scope.bookings.values()))
-    _add_former(connection, scope)
+    _add_former(connection, history, scope)
     _add_flights(connection, scope, _named(connection, texts, now))
     return scope
 
@@ -140,10 +146,10 @@ def _add_flights(connection: Connection, scope: Scope, keys: Iterable[str]) -> N
             scope.flights[key] = row
 
 
-def _add_former(connection: Connection, scope: Scope) -> None:
+def _add_former(connection: Connection, history: History, scope: Scope) -> None:
     current = _booked(scope.active)
     for locator in scope.bookings:
-        past = states(connection, "booking", locator)
+        past = history.states("booking", locator)
         for before, after in zip(past[:-1], past[1:], strict=True):
             gone = _left(before, after) - current
             if after.by:

@@ -18,9 +18,13 @@ from agent.intents import intents_of
 from agent.judge import asked, bind, scope
 from agent.judge.bind import Bench
 from agent.judge.claims import claims
+from agent.judge.history import History
 from pipeline import schema
 from pipeline.schema import Database
 from pipeline.store import Arm
+
+LONGEST_ANSWER = 6_000  # characters that are read; an answer that says more has said enough
+MOST_CLAIMS = 80
 
 
 class Judge:
@@ -35,11 +39,13 @@ class Judge:
         Args:
             now: airline time; the record is read as it stands at the call.
         """
+        answer = answer[:LONGEST_ANSWER]
         topics = set(intents_of(question))
         with self._database.read() as connection:
-            about = scope.read(connection, customer_id, (question, answer), now)
-            said = claims(answer, about.carriers, topics)
-            bench = Bench(connection, about, question, answer, said, topics)
+            history = History(connection)
+            about = scope.read(connection, history, customer_id, (question, answer), now)
+            said = claims(answer, about.carriers, topics)[:MOST_CLAIMS]
+            bench = Bench(history, about, question, answer, said, topics)
             found = [*bind.verdicts(bench), *asked.missing(bench)]
         return Verdict(status=_status(found), claims=found)
 

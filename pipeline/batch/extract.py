@@ -33,6 +33,7 @@ COLUMNS = pa.schema(
         ("customer_id", pa.string()),
         ("occurred_at", pa.string()),
         ("body", pa.binary()),
+        ("breach", pa.string()),
         ("before", pa.string()),
         ("after", pa.string()),
         ("recorded_at", pa.float64()),

@@ -4,7 +4,7 @@
 --      $source          one source system, such as /flight-ops
 -- out: bronze/<source system>/run=<id>.parquet
 --      sequence, event_id, source, type, subject, customer_id, occurred_at (text),
---      body (bytes, verbatim), before and after (JSON text: images of the entity), recorded_at
+--      body (bytes, verbatim), breach (what the door said of a raw item), before and after (JSON text: images of the entity), recorded_at
 
 COPY (
     SELECT *

@@ -1,14 +1,15 @@
 -- Silver, first half: bronze is read for the first time, and here garbage is found.
 --
 -- in:  bronze/*/run=<id>.parquet     this run's files
---      contract_breach(type, body)   the event contract of pipeline/events.py, the very function
+--      contract_breach(body)         the event contract of pipeline/events.py, the very function
 --                                    that the stream calls; NULL when the body meets it
+--      breach                        an item that meets it and that the record still refused
 -- out: silver/rejects/run=<id>.parquet   sequence, source, breach, reason, body (verbatim), …
 --      silver/events/run=<id>.parquet    one typed row an event
 --      outcomes                          sequence, outcome: what became of each outbox row
 
 CREATE OR REPLACE TEMP TABLE checked AS
-SELECT *, contract_breach(type, body) AS reason
+SELECT * EXCLUDE (breach), coalesce(contract_breach(body), breach) AS reason
 FROM read_parquet(getvariable('bronze_files'));
 
 -- Rejects are kept, with the reason and the bytes: a partner's bad feed is mended by showing them
