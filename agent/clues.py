@@ -42,7 +42,11 @@ def is_yes_no(question: str) -> bool:
 def content(text: str) -> set[str]:
     """The words of a text that say what it is about, without their plural."""
     common = word_list("common")
-    return {word.rstrip("s") for word in tokens(text) if len(word) > _SHORT and word not in common}
+    return {
+        word.rstrip("s")
+        for word in tokens(text)
+        if (len(word) > _SHORT or word.isdigit()) and word not in common
+    }
 
 
 _SHORT = 2

@@ -45,7 +45,7 @@ _OCLOCK = re.compile(
 _DURATION = re.compile(
     rf"\b(?P<first>\d+(?:\.\d+)?|{_WORDS})(?:-|\s)?(?P<unit>hours?|hrs?|h|minutes?|mins?|min)\b"
     r"(?P<and_half>\s+and\s+a\s+half)?"
-    r"(?:\s*(?:and\s+)?(?P<second>\d{1,2})(?:-|\s)?(?:minutes?|mins?|min|m)\b)?",
+    rf"(?:\s*(?:and\s+)?(?P<second>\d{{1,2}}|{_WORDS})(?:-|\s)?(?:minutes?|mins?|min|m)\b)?",
     re.IGNORECASE,
 )
 
@@ -97,7 +97,7 @@ def durations(text: str) -> list[Duration]:
         amount = _number(match["first"])
         is_hours = match["unit"].lower().startswith("h")
         minutes = amount * 60 if is_hours else amount
-        minutes += 30 if match["and_half"] else float(match["second"] or 0)
+        minutes += 30 if match["and_half"] else _number(match["second"] or "0")
         exact = not is_hours or bool(match["second"])
         found.append(Duration(round(minutes), exact, match.start(), match.end()))
     return found

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from agent import evaluate
+from agent import cli, evaluate
 from agent.answer import Answer
 from agent.judge import Judge
 from agent.offline import MODEL
 from agent.retrieval import QuestionVectors
 from agent.support import AgentSettings, AsOf, SupportAgent, ask_both
+from pipeline.clock import ClockState
 from pipeline.documents import documents
 from pipeline.embed import encoder
 from pipeline.images import images
 from pipeline.schema import Database
+from pipeline.settings import Settings
 from pipeline.store import Arm, ContextStore, Embedded
 
 ENCODER = "minilm-int8"
@@ -35,6 +37,7 @@ class Airlines:
     judge: Judge
     stores: dict[str, ContextStore]
     now: datetime
+    settings: Settings
 
     def ask(self, question: str, customer: str = "C0001") -> tuple[Answer, Answer]:
         found = ask_both([self.batch, self.stream], question, customer, self.now)
@@ -58,6 +61,13 @@ def fill(store: ContextStore, record: Database) -> None:
     )
 
 
+def clock_at(now: datetime) -> ClockState:
+    """A clock that stands still."""
+    return ClockState(
+        anchor_wall=0, anchor_airline=now, factor=180, paused=True, starts_at=now, holds_at=now
+    )
+
+
 def changed_at(row: dict[str, str]) -> str:
     return row.get("changed_at") or row.get("status_changed_at") or row["occurred_at"]
 
@@ -69,8 +79,10 @@ def airlines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airlines]:
     at_noon = Database(f"sqlite:///{folder / 'noon.sqlite'}")
     now = evaluate.small_world(record)
     evaluate.small_world(at_noon, until=LAST_BATCH)
-    batch = ContextStore(str(folder / "lance"), "batch", ENCODER)
-    stream = ContextStore(str(folder / "lance"), "stream", ENCODER)
+    batch = ContextStore(str(folder / "lancedb"), "batch", ENCODER)
+    stream = ContextStore(str(folder / "lancedb"), "stream", ENCODER)
+    record.put("clock", clock_at(now).model_dump(mode="json"))
+    record.put("batch_as_of", "2013-02-08T17:05:00.000Z")
     fill(batch, at_noon)
     fill(stream, record)
     vectors, judge = QuestionVectors(encoder(ENCODER)), Judge(record)
@@ -81,6 +93,7 @@ def airlines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airlines]:
         judge=judge,
         stores={"batch": batch, "stream": stream},
         now=now,
+        settings=Settings(airline_home=folder),
     )
     record.close()
     at_noon.close()
@@ -248,3 +261,42 @@ def test_a_history_keeps_the_thread_and_no_orders(airlines: Airlines) -> None:
     assert answer.answer.startswith("EA 205")
     shown = airlines.stream.messages("x", "C0001", airlines.now, history)
     assert [one["role"] for one in shown] == ["system", "user", "assistant", "user"]
+
+
+# --- the command line -----------------------------------------------------------------------------
+
+
+def test_the_command_line_asks_both(airlines: Airlines) -> None:
+    report = cli.ask(airlines.settings, "Is my flight on time?", "C0001")
+    batch, stream = report["arms"]
+    assert (batch["verdict"]["status"], stream["verdict"]["status"]) == ("stale", "current")
+    assert batch["as_of"] == "2013-02-08T17:05:00.000Z"
+    shown = cli.show_ask(report)
+    assert "stale · departure: said 15:10, is cancelled, since flight.cancelled 15 min ago" in shown
+    assert "EA 204 to Chicago was cancelled because of snow." in shown
+
+
+def test_the_stream_knows_all_but_what_is_pending(airlines: Airlines) -> None:
+    # Nothing here has gone through the stream, so its oldest pending event is the day's first.
+    stream = cli.ask(airlines.settings, "Which gate?", "C0001", "stream")["arms"][0]
+    assert stream["as_of"] == "2013-02-08T14:00:00.000Z"
+
+
+def test_the_command_line_knows_no_strangers(airlines: Airlines) -> None:
+    with pytest.raises(ValueError, match="no customer 'C9999'"):
+        cli.ask(airlines.settings, "Which gate?", "C9999")
+
+
+def test_the_scorecard_counts_verdicts(airlines: Airlines) -> None:
+    report = cli.scorecard(airlines.settings, 3)
+    asked = 3 * len(report["questions"])
+    assert report["asked"] == asked
+    for arm in ("batch", "stream"):
+        assert sum(report["arms"][arm].values()) == asked
+    assert report["arms"]["stream"]["stale"] == 0
+    assert report["arms"]["batch"]["stale"] > 0
+    assert "batch current" in cli.show_scorecard(report)
+
+
+def test_the_bench_figure_is_a_time(airlines: Airlines) -> None:
+    assert cli.bench_asks(airlines.settings) > 0

@@ -1,7 +1,9 @@
 """The judge: the text of an answer against the system of record (design, section 5).
 
-claims (what the text states) -> scope (what it may be speaking of) -> history (what was true, and
-until when) -> holds (whether a state of the record bears a claim out) -> verdict.
+clauses, flight_claims, trip_claims -> claims (what the text states) -> history (what was true, and
+until when) -> scope (what it may be speaking of) -> holds (whether a state of the record bears a
+claim out) -> bench, policies, flight_verdicts, trip_verdicts -> bind (the verdict on each claim) ->
+asked (what should have been said) -> verdict.
 
 The judge reads the text of any model's answer. It never asks the model, and it never reads a
 context store: what an agent knew is no excuse for what it said.

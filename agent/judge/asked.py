@@ -9,10 +9,11 @@ from agent import mentions
 from agent.answer import Claim
 from agent.clues import channel_asked, payment_asked
 from agent.judge import policies
-from agent.judge.bind import Bench, contacts_by
+from agent.judge.bench import Bench
 from agent.judge.clauses import Said
 from agent.judge.history import Change
 from agent.judge.scope import Scope
+from agent.judge.trip_verdicts import contacts_by
 from pipeline.clock import from_rfc3339
 from pipeline.images import Row
 

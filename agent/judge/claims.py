@@ -42,11 +42,11 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
     yield from trip_claims.tiers(clause)
     yield from trip_claims.bookings(clause)
     yield from trip_claims.flights(clause)
-    yield from trip_claims.seats(clause)
+    yield from trip_claims.seats(clause, topics)
     if about_bag:
         yield from trip_claims.bags(clause)
         if not flight_claims.FLIGHT_NOUN.search(clause.text):
             return
-    yield from flight_claims.gates(clause)
+    yield from flight_claims.gates(clause, topics)
     yield from flight_claims.statuses(clause, about_bag=about_bag)
     yield from flight_claims.spoken_times(clause, topics)

@@ -10,6 +10,8 @@ from agent import mentions
 from agent.judge.clauses import Attribute, Clause, Said, said, supposed
 from agent.times import durations, times
 
+LOCATOR = r"\b(?![A-Z]{2}\d{1,4}\b)(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{5,8}\b"
+
 NOT = (
     r"(?:\b(?:not|no longer|never|no|nor|isn't|wasn't|hasn't|hadn't|aren't|without|yet to)\b|n't\b)"
 )
@@ -57,7 +59,8 @@ _STATUS: tuple[tuple[str, str], ...] = (
 )
 _PATTERNS = tuple((value, re.compile(rf"\b(?:{words})", re.I)) for value, words in _STATUS)
 _NOUN = re.compile(
-    r"\b(?P<booking>booking|reservation|trip|ticket)s?\b|"
+    r"\b(?P<booking>(?:booking|reservation|trip|ticket)s?\b|"
+    rf"(?-i:{LOCATOR}))|"
     r"\b(?P<flight>flight|plane|aircraft|service|departure)s?\b|"
     r"\b(?P<bag>bag|bags|luggage|baggage|suitcase|case)\b|"
     r"\b(?P<other>refund|voucher|tweet|message|complaint|call|e-?mail|seat|gate|insurance|payment|"
@@ -120,7 +123,7 @@ _PLANNED = re.compile(
     r"\b(?:instead of|was to|were to|was due|was set|originally|was scheduled|had been|planned|"
     r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted) from|"
     r"scheduled (?:departure|time)|previously|used to|earlier than|would have|was going to|"
-    r"should have|not the|than (?:the )?)\b",
+    r"should have|not the|than (?:the )?|it was|which was)\b",
     re.I,
 )
 _FROM_BEFORE = re.compile(r"\bfrom\s+$", re.I)
@@ -204,6 +207,7 @@ _GATE = re.compile(
     re.I,
 )
 _GATE_LOOSE = re.compile(r"\b(?:from|at|to)\s+(?P<code>[A-Z]\d{1,3})(?![\w:])")
+_GATE_BARE = re.compile(r"(?<![\w])(?P<code>[A-Z]\d{1,3})(?![\w:])")
 _NO_GATE = re.compile(
     r"\bno gate\b|\bgate (?:has |is |was )?(?:not|n't) (?:yet )?(?:been )?(?:assigned|known|set)|"
     r"without a gate|\bgate (?:is )?(?:still )?to be (?:announced|confirmed)|gate tba",
@@ -216,7 +220,7 @@ OLD = re.compile(
 )
 
 
-def gates(clause: Clause) -> Iterator[Said]:
+def gates(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Gates; the value is empty where the text says that there is none yet."""
     if found := _NO_GATE.search(clause.text):
         yield said(clause, "gate", "", found.span())
@@ -224,6 +228,8 @@ def gates(clause: Clause) -> Iterator[Said]:
     patterns = [_GATE]
     if re.search(r"\b(?:gate|board\w*|leav\w+|depart\w*)\b", clause.text, re.I):
         patterns.append(_GATE_LOOSE)
+    if "gate" in topics:
+        patterns.append(_GATE_BARE)
     for pattern in patterns:
         for found in pattern.finditer(clause.text):
             place = found.start("code")

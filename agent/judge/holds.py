@@ -31,6 +31,9 @@ def flight_holds(said: Said, row: Row, *, called_off: bool) -> bool:
     """
     true = _FLIGHT[said.attribute](said, row)
     flies = row["status"] != "cancelled" or called_off
+    if said.attribute == "status" and said.negated and called_off:
+        # "It is not delayed, it is cancelled" denies what it might have been.
+        return true or row["status"] == "cancelled" != said.value
     if said.attribute in ("departure", "arrival", "gate", "delay"):
         return true and flies
     return true

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from agent.answer import Claim
 from agent.clues import content
+from agent.judge.bench import Bench
+from agent.judge.clauses import is_disclaimed
 from agent.judge.history import Change, superseded
 from agent.words import sentences, tokens
 from pipeline.images import Row
 
-if TYPE_CHECKING:
-    from agent.judge.bind import Bench
-
 _SHORTEST = 5  # words from which a sentence is a policy's own and no accident
-_SHARED = 4  # words of a policy that an answer in its own words must share with it
+_SHARED = 4  # words of a policy that an answer in its own words must share with it,
+_FEW = 2  # or at least these of a short one, and half of all it says
 
 
 def verdicts(bench: Bench) -> list[Claim]:
@@ -31,13 +30,48 @@ def verdicts(bench: Bench) -> list[Claim]:
             start = sentence.start + sentence.text.index(words)
             span = {"start": start, "end": start + len(words.rstrip())}
             found.append(judged.model_copy(update=span))
-    return found
+    told = None if found else _in_own_words(bench)
+    return [told] if told else found
+
+
+def _in_own_words(bench: Bench) -> Claim | None:
+    """The claim of an answer that retells a policy, by the numbers in it.
+
+    Words can be put in many ways, numbers cannot: they must be the policy's, now or once. An answer
+    with other numbers is not judged, for they may be of something else.
+    """
+    said = _told(bench.answer)
+    row = max(bench.scope.policies, key=lambda row: _shared(said, row), default=None)
+    if row is None or not _enough(said, row):
+        return None
+    numbers = {word for word in said if word.isdigit()}
+
+    def holds(old: Row) -> bool:
+        return numbers <= {*tokens(old["text"])}
+
+    if holds(row):
+        return _claim(bench, row, "", "current", None)
+    by = superseded(bench.history.states("policy", row["slug"]), holds)
+    return _claim(bench, row, "", "stale", by) if by else None
 
 
 def covered(answer: str, policies: Sequence[Row]) -> bool:
     """Whether an answer, in whatever words, speaks of what one of the policies says."""
-    said = content(answer)
-    return any(len(said & content(row["title"] + " " + row["text"])) >= _SHARED for row in policies)
+    said = _told(answer)
+    return any(_enough(said, row) for row in policies)
+
+
+def _told(answer: str) -> set[str]:
+    told = [one.text for one in sentences(answer) if not is_disclaimed(one.text)]
+    return content(" ".join(told))
+
+
+def _shared(said: set[str], row: Row) -> int:
+    return len(said & content(row["text"]))
+
+
+def _enough(said: set[str], row: Row) -> bool:
+    return _shared(said, row) >= min(_SHARED, max(_FEW, len(said) / 2))
 
 
 def asked_about(question: str, policies: Sequence[Row]) -> Row | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from agent import mentions
 from agent.judge.clauses import Clause, Said, said, supposed
-from agent.judge.flight_claims import NOT, OLD
+from agent.judge.flight_claims import LOCATOR, NOT, OLD
 
 _NOT_NEAR = re.compile(NOT + r"(?:\s+\w+){0,2}\s*$", re.I)
 _REPLACED = re.compile(r"\s+(?:to|with)\s+(?:seat\s+)?\d{1,2}\s?[A-K]\b")
@@ -15,21 +15,27 @@ _REPLACED = re.compile(r"\s+(?:to|with)\s+(?:seat\s+)?\d{1,2}\s?[A-K]\b")
 # --- seats ----------------------------------------------------------------------------------------
 
 _SEATED = re.compile(r"\b(?:seat\w*|sit|sits|sitting|row)\b", re.I)
+_ROW_SEAT = re.compile(r"\brow (?P<row>\d{1,2}),? seat (?P<seat>[A-K])\b", re.I)
 _NO_SEAT = re.compile(
     r"\bno seat\b|\bwithout a seat\b|seat (?:has |is )?not (?:yet )?(?:been )?", re.I
 )
 
 
-def seats(clause: Clause) -> Iterator[Said]:
+def seats(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Seats; the value is empty where the text says that there is none yet."""
     if found := _NO_SEAT.search(clause.text):
         yield said(clause, "seat", "", found.span())
         return
+    for found in _ROW_SEAT.finditer(clause.text):
+        if not supposed(clause, found.start()):
+            yield said(clause, "seat", (found["row"] + found["seat"]).upper(), found.span())
     for found in mentions.SEAT.finditer(clause.text):
         before, after = clause.text[: found.start()], clause.text[found.end() :]
         at_gate = re.search(r"\bgate\s+(?:is\s+)?$", before, re.I)
         old = OLD.search(before) or _NOT_NEAR.search(before) or _REPLACED.match(after)
-        seated = _SEATED.search(clause.sentence) or re.search(r"\bin\s+$", before)
+        seated = (
+            "seat" in topics or _SEATED.search(clause.sentence) or re.search(r"\bin\s+$", before)
+        )
         if seated and not at_gate and not old and not supposed(clause, found.start()):
             start = _from_noun(clause.text, found.start(), r"seat\s+(?:is\s+)?(?:now\s+)?$")
             yield said(clause, "seat", (found[1] + found[2]).upper(), (start, found.end()))
@@ -42,7 +48,7 @@ def _from_noun(text: str, start: int, noun: str) -> int:
 
 # --- bookings -------------------------------------------------------------------------------------
 
-_BOOKING = r"\b(?:booking|reservation|trip|ticket)s?\b"
+_BOOKING = rf"(?:\b(?:booking|reservation|trip|ticket)s?\b|(?-i:{LOCATOR}))"
 _CANCELLED = re.compile(_BOOKING + r"[^,;]*?\b(?P<said>cancell?ed|called off)", re.I)
 _CONFIRMED = re.compile(_BOOKING + r"[^,;]*?\b(?P<said>confirmed|active|valid|in place)\b", re.I)
 _CABIN = re.compile(
@@ -174,8 +180,8 @@ _CHANNEL = (
 )
 _T_CHANNEL, _Y_CHANNEL = (_CHANNEL.replace("?P<", f"?P<{letter}_") for letter in "ty")
 _SEEN = re.compile(
-    r"\b(?:i|we)(?:'ve|'m|\s+\w+){0,3}?\s+(?:see|saw|seen|got|received|read|have|know|"
-    rf"noticed|noted|aware of|find|found|with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
+    r"\b(?:i|we|[A-Z][a-z]+)(?:'ve|'m|\s+\w+){0,3}?\s+(?:see|saw|seen|got|received|read|have|know|"
+    rf"noticed|noted|took|logged|aware of|find|found|with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
     rf"\b(?:thank you|thanks|sorry) (?:for|about) your\b[^.;]{{0,20}}?"
     rf"\b(?:{_T_CHANNEL})\b|"
     rf"\byour\b[^.;]{{0,20}}?\b(?:{_Y_CHANNEL})\b[^.;]{{0,30}}?\b(?:reached|arrived|"

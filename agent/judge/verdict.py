@@ -16,7 +16,7 @@ from sqlalchemy import select
 from agent.answer import Claim, Status, Verdict
 from agent.intents import intents_of
 from agent.judge import asked, bind, scope
-from agent.judge.bind import Bench
+from agent.judge.bench import Bench
 from agent.judge.claims import claims
 from agent.judge.history import History
 from pipeline import schema

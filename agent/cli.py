@@ -1,0 +1,205 @@
+"""What the command line asks of the agents: `ask`, `scorecard`, and the figure of `bench`.
+
+Each takes the settings and gives what `--json` prints; each `show_…` makes that readable.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from agent import llm
+from agent.answer import Asked
+from agent.context import spoken_age
+from agent.judge import Judge
+from agent.prompts import table
+from agent.retrieval import QuestionVectors
+from agent.support import AgentSettings, AsOf, SupportAgent, ask_both
+from pipeline import schema
+from pipeline.clock import from_rfc3339
+from pipeline.control import clock
+from pipeline.embed import encoder
+from pipeline.freshness import pending
+from pipeline.schema import ARMS, Arm, Database
+from pipeline.settings import Settings
+from pipeline.store import ContextStore
+
+Report = dict[str, Any]
+
+_BENCH_ASKS = 40
+_WARM_UP = 5
+
+
+def agents_of(
+    settings: Settings, database: Database, arms: Sequence[Arm] = ARMS, model: str | None = None
+) -> list[SupportAgent]:
+    """The agents of these arms: they share vectors, judge and settings, and differ in the table."""
+    vectors, judge = QuestionVectors(encoder(settings.embedder)), Judge(database)
+    shape = AgentSettings(model=model or settings.agent_model, home_zone=settings.home_zone)
+    return [
+        SupportAgent(
+            arm, ContextStore(settings.stores, arm, settings.embedder), vectors, judge, shape
+        )
+        for arm in arms
+    ]
+
+
+def as_of(database: Database, now: datetime) -> dict[Arm, AsOf]:
+    """Airline time up to which each arm knows the world.
+
+    The batch knows what its last extract saw; the stream all but what is pending at this moment.
+    """
+    oldest = pending(database, "stream")["occurred_at"]
+    return {
+        "batch": database.get("batch_as_of"),
+        "stream": min(now, from_rfc3339(oldest)) if oldest else now,
+    }
+
+
+def ask(
+    settings: Settings,
+    question: str,
+    customer: str,
+    arm: Literal["batch", "stream", "both"] = "both",
+    model: str | None = None,
+) -> Report:
+    """One question to the agents, in the shape of `Asked`.
+
+    Raises:
+        ValueError: no world is loaded, or the record knows no such customer.
+    """
+    database = schema.database(settings.database)
+    now = _now(database)
+    _check_customer(database, customer)
+    arms = ARMS if arm == "both" else (arm,)
+    agents = agents_of(settings, database, arms, model)
+    asked = ask_both(agents, question, customer, now, as_of=as_of(database, now))
+    return asked.model_dump(mode="json")
+
+
+def show_ask(report: Report) -> str:
+    """The answers for people, each with its verdict and what it was based on."""
+    asked = Asked.model_validate(report)
+    lines: list[str] = []
+    for one in asked.arms:
+        lines += [f"{one.arm} · {one.verdict.status} · as of {one.as_of}", f"  {one.answer}"]
+        for claim in one.verdict.claims:
+            if claim.status != "current":
+                lines.append(f"  {_shown(claim.model_dump())}")
+        lines += [
+            f"    {spoken_age(cited.age_s):>10}  {cited.text}" for cited in one.context[:_SHOWN]
+        ]
+        ms = one.timings_ms
+        lines.append(f"  {one.model}, {ms['total']:.0f} ms (first word {ms['first_token']:.0f} ms)")
+    return "\n".join(lines)
+
+
+_SHOWN = 6
+
+
+def _shown(claim: Report) -> str:
+    said = f"{claim['attribute']}: said {claim['said'] or 'nothing'}, is {claim['true']}"
+    by = claim["superseded_by"]
+    if by is None:
+        return f"{claim['status']} · {said}"
+    age = spoken_age(claim["superseded_for_s"])
+    return f"{claim['status']} · {said}, since {by['type']} {age} ago (airline time)"
+
+
+def scorecard(settings: Settings, customers: int = 25) -> Report:
+    """The same questions to both agents for a number of customers: verdicts, counted.
+
+    Raises:
+        ValueError: no world is loaded.
+    """
+    database = schema.database(settings.database)
+    now = _now(database)
+    agents = agents_of(settings, database)
+    counts: Counter[tuple[str, str, str]] = Counter()
+    questions = _questions()
+    for customer in _customers(database, customers):
+        for question in questions:
+            for one in ask_both(agents, question, customer, now).arms:
+                counts[question, one.arm, one.verdict.status] += 1
+    return {
+        "airline_time": now.isoformat(),
+        "asked": sum(counts.values()) // len(ARMS),
+        "arms": {arm: _by_status(counts, arm, questions) for arm in ARMS},
+        "questions": {
+            question: {arm: _by_status(counts, arm, [question]) for arm in ARMS}
+            for question in questions
+        },
+    }
+
+
+def show_scorecard(report: Report) -> str:
+    """The scorecard as a table: a line a question, the verdicts of both arms side by side."""
+    head = "question".ljust(_WIDTH) + "".join(
+        f"{arm} {status}".rjust(16) for arm in ARMS for status in _STATUSES
+    )
+    rows = {**report["questions"], "all": report["arms"]}
+    lines = [
+        question.ljust(_WIDTH)
+        + "".join(str(row[arm][status]).rjust(16) for arm in ARMS for status in _STATUSES)
+        for question, row in rows.items()
+    ]
+    return "\n".join([head, *lines])
+
+
+_WIDTH = 52
+_STATUSES = ("current", "stale", "missing", "wrong", "none")
+
+
+def bench_asks(settings: Settings) -> float:
+    """Median wall milliseconds from a question to both complete answers, built-in model, warm."""
+    database = schema.database(settings.database)
+    now = _now(database)
+    agents = agents_of(settings, database)
+    llm.warm()
+    questions, found = _questions(), []
+    for place, customer in enumerate(_customers(database, _BENCH_ASKS + _WARM_UP)):
+        # Each question a new one to the encoder: nobody asks twice in the same words.
+        question = f"{questions[place % len(questions)]} ({place})"
+        started = time.perf_counter()
+        ask_both(agents, question, customer, now)
+        found.append((time.perf_counter() - started) * 1000)
+    return statistics.median(found[_WARM_UP:] or found)
+
+
+def _by_status(
+    counts: Counter[tuple[str, str, str]], arm: str, questions: Sequence[str]
+) -> dict[str, int]:
+    return {
+        status: sum(counts[question, arm, status] for question in questions) for status in _STATUSES
+    }
+
+
+def _questions() -> list[str]:
+    questions: list[str] = table("questions")["questions"]
+    return questions
+
+
+def _customers(database: Database, limit: int) -> list[str]:
+    """The first customers that have a booking, the heroes among them."""
+    bookings = schema.bookings.c
+    query = select(bookings.customer_id).distinct().order_by(bookings.customer_id).limit(limit)
+    return [row["customer_id"] for row in database.rows(query)]
+
+
+def _check_customer(database: Database, customer: str) -> None:
+    customers = schema.customers.c
+    query = select(customers.customer_id).where(customers.customer_id == customer)
+    if not database.rows(query):
+        raise ValueError(f"the record knows no customer {customer!r}")
+
+
+def _now(database: Database) -> datetime:
+    if database.get("clock") is None:
+        raise ValueError("no world is loaded; start the engine first: python -m pipeline up")
+    return clock(database).now()

@@ -1,0 +1,137 @@
+"""Verdicts on claims about flights: which one is meant, and whether it is, was or never was so."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from agent import mentions
+from agent.answer import Claim
+from agent.judge import holds
+from agent.judge.bench import Bench, Shown
+from agent.judge.clauses import Said
+from agent.judge.history import Holds
+from agent.judge.scope import Scope
+from pipeline.images import Row
+
+
+def flights_meant(bench: Bench, said: Said) -> tuple[list[str], bool]:
+    """(keys of the flights that a claim may be about, whether one was named)."""
+    scope = bench.scope
+    in_question = mentions.flights(bench.question, scope.carriers)
+    number = said.flight or (in_question[0].key if in_question else None)
+    if number:
+        return _of_number(scope, number, said.clause.sentence), True
+    there = [key for key in scope.own_flights if _goes_to(scope.flights[key], said.clause.sentence)]
+    return there or scope.next_flights(), False
+
+
+def _of_number(scope: Scope, number: str, sentence: str) -> list[str]:
+    """One flight of the number: of the day that is named, else the one nearest to now."""
+    keys = scope.numbered(number)
+    named = {day.isoformat() for day in mentions.days(sentence, scope.now.date())}
+    on_day = [key for key in keys if key.split("/")[1] in named]
+    today = scope.now.date()
+    nearest = sorted(keys, key=lambda key: abs(date.fromisoformat(key.split("/")[1]) - today))
+    return (on_day or nearest)[:1]
+
+
+def _goes_to(row: Row, text: str) -> bool:
+    return mentions.names_place(text, row["destination"])
+
+
+def of_flight(bench: Bench, said: Said) -> Claim:
+    """The verdict on a claim about a flight."""
+    keys, named = flights_meant(bench, said)
+    scope = bench.scope
+    called_off = _called_off(bench, keys)
+
+    def test(row: Row) -> bool:
+        return holds.flight_holds(said, row, called_off=called_off)
+
+    def shown(row: Row) -> str:
+        return _shown(said.attribute, row)
+
+    claim = bench.settle(said, "flight", [(key, scope.flights[key]) for key in keys], test, shown)
+    if claim.status != "wrong":
+        return claim
+    return _elsewhere(bench, said, (keys, named), test, shown) or claim
+
+
+def _elsewhere(
+    bench: Bench, said: Said, meant: tuple[list[str], bool], test: Holds, shown: Shown
+) -> Claim | None:
+    """The verdict if a claim is true of another flight than the one that it seemed to be about.
+
+    If none was named it may be another of the customer's, or one they are no longer on; if one
+    was, the same number on another day that they are no longer on.
+    """
+    keys, named = meant
+    flights = bench.scope.flights
+    others = [(key, flights[key]) for key in bench.scope.own_flights if key not in keys]
+    if others and not named:
+        of_other = bench.settle(said, "flight", others, test, shown)
+        if of_other.status != "wrong":
+            return of_other
+    numbers = {key.split("/")[0] for key in keys}
+    for key, (_, by) in bench.scope.former.items():
+        past = [state.row for state in bench.history.states("flight", key)]
+        same = not named or key.split("/")[0] in numbers
+        if same and any(test(row) for row in [*past, flights[key]]):
+            true = shown(flights[keys[0]]) if keys else ""
+            # "Your flight was cancelled, you are on EA 218 now" tells of it as of the past.
+            told = said.attribute == "status" and test(flights[key]) and _tells_of_change(bench)
+            status, by_event = ("current", None) if told else ("stale", by)
+            return bench.claim(said, f"flight/{key}", true, status, by_event)
+    return None
+
+
+def _tells_of_change(bench: Bench) -> bool:
+    """Whether the answer says what the customer is booked on now, or that they are on nothing."""
+    named = {one.key for one in mentions.flights(bench.answer, bench.scope.carriers)}
+    on = {key.split("/")[0] for key in bench.scope.own_flights}
+    off = any(one.attribute == "booking_status" and one.value == "cancelled" for one in bench.said)
+    return bool(named & on) or (off and not on)
+
+
+def _called_off(bench: Bench, keys: list[str]) -> bool:
+    """Whether the answer itself says that these flights are cancelled."""
+    return any(
+        one.attribute == "status"
+        and one.value == "cancelled"
+        and not one.negated
+        and flights_meant(bench, one)[0] == keys
+        for one in bench.said
+    )
+
+
+def _shown(attribute: str, row: Row) -> str:
+    """What the record has for an attribute of a flight, in words."""
+    if attribute == "status" or (row["status"] == "cancelled" and attribute != "gate"):
+        return str(row["status"])
+    if attribute == "gate":
+        gate = row["gate"] or "no gate"
+        return f"cancelled (was {gate})" if row["status"] == "cancelled" else gate
+    if attribute == "delay":
+        return str(round(holds.late_by(row).total_seconds() / 60))
+    return holds.clock(row, attribute)
+
+
+def left_behind(bench: Bench) -> Claim | None:
+    """The flight that an answer to "my flight" is about, if the customer is no longer on it."""
+    scope = bench.scope
+    if not bench.topics & _ASKS_OF_FLIGHT or mentions.flights(bench.question, scope.carriers):
+        return None
+    named = mentions.flights(bench.answer, scope.carriers)
+    current = {key.split("/")[0] for key in scope.own_flights}
+    if {one.key for one in named} & current or any(one.attribute == "flight" for one in bench.said):
+        return None
+    for one in named:
+        for key, (locator, by) in scope.former.items():
+            if key.startswith(f"{one.key}/"):
+                true = ", ".join(sorted(current)) or "no flight"
+                claim = bench.verdict((f"booking/{locator}", "flight"), one.key, true, "stale", by)
+                return claim.model_copy(update={"start": one.start, "end": one.end})
+    return None
+
+
+_ASKS_OF_FLIGHT = {"flight_status", "departure", "arrival", "gate", "seat", "booking"}
