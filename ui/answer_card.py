@@ -46,8 +46,14 @@ _EMPTY = {
 }
 
 
-def card(arm: Arm, world: World, zone: ZoneInfo, speaking: Speaking | None) -> Card:
-    """The content of one card: head, body, documents, foot."""
+def card(
+    arm: Arm, world: World, zone: ZoneInfo, speaking: Speaking | None, since_asked: str = ""
+) -> Card:
+    """The content of one card: head, body, documents, foot.
+
+    Args:
+        since_asked: what was fired after the question, in words; empty for nothing.
+    """
     sign, name = NAMES[arm]
     shown: Card = {
         "arm": arm,
@@ -72,7 +78,7 @@ def card(arm: Arm, world: World, zone: ZoneInfo, speaking: Speaking | None) -> C
             "why": _why(answer, at),
         },
         "documents": [_document(one, answer, at) for one in ranked(answer)],
-        "foot": [text(_foot(answer))],
+        "foot": _foot(answer, since_asked),
     }
 
 
@@ -114,7 +120,7 @@ def _contradicted(claims: Sequence[Claim]) -> list[Claim]:
 def _knows(arm: Arm, world: World, zone: ZoneInfo) -> Parts:
     if arm == "stream":
         behind = ages.wall(world.behind_s)
-        return [text("knows the world as of now · "), text(behind, "strong"), text(" behind")]
+        return [text(behind, "strong"), text(" behind the world")]
     known = [
         text("knows the world as of "),
         airline_time(ages.clock(world.batch_as_of, zone)),
@@ -148,7 +154,9 @@ def _why(answer: Answer, answered_at: float) -> Parts:
     if not claims:
         return [text("Nothing was asked or said that the record could know")]
     number = f"{len(claims)} fact{'s' if len(claims) > 1 else ''}"
-    return [text(f"{number}, all match the record" if len(claims) > 1 else "1 fact, it matches")]
+    return [
+        text(f"{number}, all match the record" if len(claims) > 1 else "1 fact, matches the record")
+    ]
 
 
 def _contradiction(claim: Claim, answered_at: float) -> Parts:
@@ -179,10 +187,14 @@ def _document(one: Citation, answer: Answer, answered_at: float) -> dict[str, An
     return {"text": one.text, "age": age}
 
 
-def _foot(answer: Answer) -> str:
+def _foot(answer: Answer, since_asked: str) -> Parts:
     timings = dict(answer.timings_ms)
     total = ages.milliseconds(timings.pop("total", 0.0))
     timings.pop("first_token", None)
     steps = ", ".join(f"{name} {ages.milliseconds(value)}" for name, value in timings.items())
     instead = f" ({answer.fallback})" if answer.fallback else ""
-    return f"{answer.model}{instead} · {total}: {steps} · {len(answer.context)} documents"
+    said = f"{answer.model}{instead} · {total} · {len(answer.context)} documents read"
+    foot = [text(said) | {"title": steps}]
+    if since_asked:
+        foot.append(text(f" · {since_asked} since then: ask again", "late"))
+    return foot

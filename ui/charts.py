@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
+
+from ui import ages
 
 Figure = dict[str, Any]
 
 FLOOR_S = 0.004  # where "nothing is waiting" is drawn: a log axis has no zero
 _TICKS = {FLOOR_S: "nothing", 0.05: "50 ms", 1.0: "1 s", 60.0: "1 min", 3600.0: "1 h"}
 NIGHT, DAWN = "var(--st-blue-color)", "var(--st-orange-color)"
+_APART = 0.8  # decades between the two names
 _QUIET, _LINE = "var(--st-gray-text-color)", "var(--st-border-color)"
 
 
@@ -34,7 +38,7 @@ def staleness(
             _series(ago, stream, "Enlightened", DAWN, "solid"),
         ],
         layout={
-            "margin": {"l": 52, "r": 84, "t": 8, "b": 22},
+            "margin": {"l": 52, "r": 84, "t": 6, "b": 20},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"size": 11, "color": _QUIET},
@@ -64,9 +68,7 @@ def _series(ago: list[float], values: Sequence[float], name: str, colour: str, d
 
 
 def _said(seconds: float) -> str:
-    from ui.ages import wall
-
-    return "nothing waiting" if seconds <= 0 else wall(seconds)
+    return "nothing waiting" if seconds <= 0 else ages.wall(seconds)
 
 
 def _time_axis(span: float) -> Figure:
@@ -82,8 +84,6 @@ def _time_axis(span: float) -> Figure:
 
 
 def _age_axis(highest: float) -> Figure:
-    import math
-
     return {
         "type": "log",
         "range": [math.log10(FLOOR_S * 0.8), math.log10(highest * 2.5)],
@@ -96,20 +96,25 @@ def _age_axis(highest: float) -> Figure:
 
 def _names(batch: Sequence[float], stream: Sequence[float]) -> list[Figure]:
     """The names stand at the lines' ends, so that nobody needs a legend or the colours."""
-    import math
-
-    named = (("Benighted", batch, "blue"), ("Enlightened", stream, "orange"))
+    places = [
+        math.log10(max(FLOOR_S, values[-1] if values else FLOOR_S)) for values in (batch, stream)
+    ]
+    apart = _APART - abs(places[0] - places[1])
+    if apart > 0:  # the higher one up, the other one down, until both can be read
+        sign = 1 if places[0] >= places[1] else -1
+        places = [places[0] + sign * apart / 2, places[1] - sign * apart / 2]
+    named = (("Benighted", "blue", places[0]), ("Enlightened", "orange", places[1]))
     return [
         {
             "x": 1,
             "xref": "paper",
             "xanchor": "left",
             "xshift": 6,
-            "y": math.log10(max(FLOOR_S, values[-1] if values else FLOOR_S)),
+            "y": max(place, math.log10(FLOOR_S)),
             "yref": "y",
             "text": name,
             "showarrow": False,
             "font": {"color": f"var(--st-{colour}-text-color)", "size": 12},
         }
-        for name, values, colour in named
+        for name, colour, place in named
     ]

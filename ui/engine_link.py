@@ -57,6 +57,7 @@ class EngineLink:
         self._lock = threading.Lock()
         self._own: subprocess.Popen[bytes] | None = None
         self._began = 0
+        self._ready_pid = 0  # the engine that was ready once: a child it restarts is its business
         self._looked_at = 0.0
         self._look = Look(False, dict.fromkeys(STEPS, False), None)
 
@@ -96,7 +97,10 @@ class EngineLink:
                 for name in CHILDREN
             },
         }
-        return Look(is_ready(record, running), steps, None)
+        supervisor = alive.get("supervisor", 0)
+        if is_ready(record, running):
+            self._ready_pid = supervisor
+        return Look(supervisor == self._ready_pid != 0, steps, None)
 
     def _spawn(self) -> None:
         if read_state(self._home) or (self._own and self._own.poll() is None):

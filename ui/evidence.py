@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -28,16 +29,15 @@ def draw() -> None:
 
 def _tracker() -> None:
     world = resources.pulse().world()
-    sequence = state.get(state.FIRED) or world.events
-    journey = freshness.journey(resources.database(), sequence) if sequence else None
+    fired = state.get(state.FIRED)
+    journey = freshness.journey(resources.database(), fired) if fired else None
     zone = str(frame.zone_of(world))
     if journey is None:
-        nothing = [components.text("Fire an event on the left: here you see where it is.")]
-        components.tracker(world.clock, zone, {"title": nothing, "lanes": []}, "tracker")
+        components.tracker(world.clock, zone, tracker.untold(), "tracker")
         return
-    label = state.get(state.FIRED_NOTE) if state.get(state.FIRED) else "(the newest of the day)"
     run = _run_of(journey, world)
-    components.tracker(world.clock, zone, tracker.way(journey, run, world, label), "tracker")
+    way = tracker.way(journey, run, world, state.get(state.FIRED_NOTE))
+    components.tracker(world.clock, zone, way, "tracker")
 
 
 def _run_of(journey: Row, world: World) -> Row | None:
@@ -60,5 +60,9 @@ def _chart() -> None:
     at, batch, stream = resources.pulse().history()
     now = time.time()
     figure = charts.staleness(at, batch, stream, now=now, span=SPAN_S)
-    note = f"{ages.wall(batch[-1])} vs {ages.wall(stream[-1])} · wall clock" if at else "wall clock"
-    components.chart(figure, "Age of the oldest event not heard yet", note, "staleness")
+    note = f"{_said(batch)} vs {_said(stream)} · wall clock"
+    components.chart(figure, "Oldest event not heard yet", note, "staleness")
+
+
+def _said(staleness: Sequence[float]) -> str:
+    return ages.wall(staleness[-1]) if staleness and staleness[-1] > 0 else "nothing"

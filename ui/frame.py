@@ -19,7 +19,7 @@ from ui.plain import plain
 from ui.pulse import World
 
 PACES = (60, 20, 10, 5)  # wall seconds an airline hour takes
-RAIL_PX = 300
+RAIL_PX = 330
 
 
 def open_page(title: str) -> DeltaGenerator:
@@ -78,15 +78,17 @@ def _clock() -> None:
 
 
 def _draw_clock() -> None:
+    if not resources.engine_link().look().ready:
+        st.rerun()  # the frame says what is wrong, or starts another engine
     world = resources.pulse().world()
-    held = " · the day is over" if world.clock.at_end() else ""
+    pace = ages.pace(world.clock.factor)
+    if world.clock.at_end() or world.clock.paused:
+        pace = "paused" if world.clock.paused else "the day is over"
     parts = [
         text("airline time ", "quiet"),
         airline_clock("hour"),
-        text(f" · {ages.pace(world.clock.factor)}{held}", "quiet"),
+        text(f" · {pace}", "late" if world.clock.paused else "quiet"),
     ]
-    if world.clock.paused:
-        parts.append(text(" · paused", "late"))
     components.line(world.clock, str(zone_of(world)), parts, "airline-clock")
 
 

@@ -60,7 +60,7 @@ class World:
 
     @property
     def behind_s(self) -> float:
-        """How far the stream is behind now: its staleness, at least what an event takes."""
+        """How far the stream is behind now: its staleness, at least what the last event took."""
         return max(self.stream_s, self.latency_s or 0.0)
 
 
@@ -146,7 +146,7 @@ class Pulse:
             newest = select(func.coalesce(func.max(schema.outbox.c.sequence), 0))
             events = int(connection.execute(newest).scalar_one())
         clock = ClockState.model_validate(value["clock"])
-        latencies = freshness.latencies_ms(self._database, "stream", recent=40)
+        latencies = freshness.latencies_ms(self._database, "stream", recent=1)
         waiting = freshness.pending(self._database, "batch")
         now, oldest = time.time(), waiting["recorded_at"]
         zone = ZoneInfo((value["world"] or {}).get("zone") or self._home_zone.key)
@@ -165,7 +165,7 @@ class Pulse:
             stream_s=freshness.staleness(self._database, "stream", now),
             batch_s=0.0 if oldest is None else now - oldest,
             batch_waiting=int(waiting["count"]),
-            latency_s=float(np.median(latencies)) / 1000 if len(latencies) else None,
+            latency_s=float(latencies[0]) / 1000 if len(latencies) else None,
         )
 
     def _batch_busy(self, value: dict[str, Any]) -> bool:

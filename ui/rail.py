@@ -25,7 +25,7 @@ INTERVALS = {1.0: "1 h", 6.0: "6 h", 12.0: "12 h", 24.0: "night"}
 MOST_TRAFFIC = 30
 _BATCH_TIMEOUT_S = 600.0
 _MOST_TRIPS = 2
-_CHANNEL_PX = 72
+_CHANNEL_PX = 66
 
 
 def draw() -> Situated | None:
@@ -72,7 +72,7 @@ def _customer(world: World) -> Situation | None:
         key=state.CUSTOMER,
         format_func=lambda one: f"{names[one]} · {titles[one]}" if one in titles else names[one],
         on_change=_another_customer,
-        help="Heroes with a story first; type to search all customers",
+        label_visibility="collapsed",
     )
     chosen = state.get(state.CUSTOMER)
     if st.query_params.get(state.CUSTOMER) != chosen:
@@ -92,7 +92,11 @@ def _another_customer() -> None:
 
 def _card(at: Situated) -> None:
     world, found = resources.pulse().world(), at.situation
-    lines = [[text(f"{found.customer['name']} "), text(_tier(found), "strong")]]
+    stories = {hero["customer_id"]: hero["story"] for hero in world.heroes}
+    told = {"title": stories.get(found.customer["customer_id"], "")}
+    lines = [
+        [text(f"{found.customer['name']} ", "strong") | told, text(_tier(found), "quiet") | told]
+    ]
     upcoming = [trip for trip in found.trips if trip.flight not in situation.FLOWN]
     for trip in (upcoming or found.trips)[:_MOST_TRIPS]:
         seat = f" · seat {trip.row['seat']}" if trip.row["seat"] else ""
@@ -113,7 +117,7 @@ def _card(at: Situated) -> None:
 
 def _tier(found: Situation) -> str:
     risk = " · at risk" if found.customer["at_risk"] else ""
-    return f"{found.customer['tier']}{risk}"
+    return f"◆ {found.customer['tier']}{risk}"
 
 
 def _contacts(found: Situation) -> str:
@@ -131,13 +135,18 @@ def _contacts(found: Situation) -> str:
 def _console(at: Situated) -> None:
     drafts = [console.draft(button, at) for button in console.buttons()]
     with st.container(key="events"):
-        for channel, of_channel in groupby(drafts, key=lambda one: one.button.channel):
-            with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center"):
-                st.caption(channel, width=_CHANNEL_PX)
-                with st.container(horizontal=True, gap="xxsmall"):
-                    for made in of_channel:
-                        _fire_button(made)
-    _editor([made for made in drafts if made.raw is None and made.problem is None])
+        for channel, found in groupby(drafts, key=lambda one: one.button.channel):
+            _channel(channel, list(found), drafts)
+
+
+def _channel(channel: str, of_channel: Sequence[Draft], drafts: Sequence[Draft]) -> None:
+    with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center"):
+        st.caption(channel, width=_CHANNEL_PX)
+        with st.container(horizontal=True, gap="xxsmall"):
+            for made in of_channel:
+                _fire_button(made)
+            if of_channel[-1] is drafts[-1]:
+                _editor([one for one in drafts if not (one.raw or one.problem)])
 
 
 def _fire_button(made: Draft) -> None:
@@ -170,7 +179,7 @@ def _fire(made: Draft) -> None:
 
 
 def _editor(drafts: Sequence[Draft]) -> None:
-    with st.popover("Edit before firing", icon=":material/edit:", width="stretch"):
+    with st.popover("Edit", icon=":material/edit:", help="Edit an event before firing it"):
         by_key = {made.button.key: made for made in drafts}
         st.selectbox(
             "Event",

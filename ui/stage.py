@@ -109,6 +109,15 @@ def _cards(was_busy: bool) -> None:
     zone = frame.zone_of(world)
     for column, arm in zip(st.columns(2, gap="small"), ARMS, strict=True):
         speaking = conversation.speaking[arm] if conversation else None
+        news = _since_asked(conversation)
         with column:
-            shown = answer_card.card(arm, world, zone, speaking)
+            shown = answer_card.card(arm, world, zone, speaking, news)
             components.answer(world.clock, str(zone), shown, f"answer-{arm}")
+
+
+def _since_asked(conversation: asking.Conversation | None) -> str:
+    """What this session has fired since it asked, in words."""
+    fired = state.get(state.FIRED)
+    if conversation is None or fired is None or fired <= conversation.after:
+        return ""
+    return answer_card.in_words(state.get(state.FIRED_TYPE) or "raw item")

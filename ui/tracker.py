@@ -42,10 +42,28 @@ def way(journey: Row, run: Row | None, world: World, label: str) -> Row:
     """
     event = journey["event"]
     kind = in_words(event["type"]) if event["type"] else "raw item"
-    title = [text("Where is "), text(f"{kind} {label}".strip(), "strong"), text(" now? Fired ")]
     return {
-        "title": [*title, since(event["recorded_at"], "strong"), text(" ago on your watch")],
+        "title": [
+            text("Where is "),
+            text(kind, "strong") | {"title": label},
+            text(" now? Fired "),
+            since(event["recorded_at"], "strong"),
+            text(" ago"),
+        ],
         "lanes": [_stream(event, journey["stream"]), _batch(event, journey["batch"], run, world)],
+    }
+
+
+def untold() -> Row:
+    """The content before this session has fired anything: the two ways, and what to do."""
+    stream = [{"name": name, "title": title, "state": "todo"} for name, _, title in STREAM]
+    batch = [{"name": name, "state": "todo"} for name in ("record", "waits", *dict(BATCH))]
+    return {
+        "title": [text("Fire an event on the left: here you see where it is")],
+        "lanes": [
+            {"arm": "stream", "name": "☀ stream", "segments": stream, "end": []},
+            {"arm": "batch", "name": "☾ batch", "segments": batch, "end": []},
+        ],
     }
 
 
@@ -69,7 +87,7 @@ def _batch(event: Row, progress: Row | None, run: Row | None, world: World) -> R
     recorded = {"name": "record", "state": "done", "took": "✓", "title": "in the record"}
     waits: Row = {"name": "waits", "state": "todo", "grow": 3, "title": "for the next batch"}
     if run is None and progress is None:
-        waits |= {"state": "now", "time": [until(world.next_run.timestamp())]}
+        waits |= {"state": "now", "took": f"{world.batch_waiting} wait"}
         rest = [{"name": name, "state": "todo", "took": ""} for name, _ in BATCH]
         end = [until(world.next_run.timestamp())]
         return {"arm": "batch", "name": "☾ batch", "segments": [recorded, waits, *rest], "end": end}

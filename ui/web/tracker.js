@@ -10,12 +10,9 @@ function segment(one, ticking) {
 }
 
 function lane(one, ticking) {
-  return make(
-    "div", `lane ${one.arm}`,
-    make("span", "who", one.name),
-    make("span", "way", ...one.segments.map((each) => segment(each, ticking))),
-    line(one.end, "end", ticking),
-  );
+  const said = make("div", "said", make("span", "who", one.name), line(one.end, "end", ticking));
+  const way = make("div", "way", ...one.segments.map((each) => segment(each, ticking)));
+  return make("div", `lane ${one.arm}`, said, way);
 }
 
 export default function (component) {
