@@ -1,4 +1,4 @@
-"""Kafka: the topics, the keyed idempotent producer, and what identifies a broker's memory.
+"""Kafka: the topics, the keyed producer, and what identifies a broker's memory.
 
 The only module besides `stream` that knows Kafka. Works against the embedded broker (Tansu) and
 any cluster that KAFKA_BROKERS names.
@@ -69,15 +69,14 @@ class EventProducer:
         Args:
             on_acknowledged: called with the sequence of each message the broker has taken.
         """
-        self._brokers = brokers
         self._on_acknowledged = on_acknowledged
-        self._producer = self._connect()
-
-    def _connect(self) -> Producer:
-        return Producer(
+        self._producer = Producer(
             {
-                "bootstrap.servers": self._brokers,
-                "enable.idempotence": True,
+                "bootstrap.servers": brokers,
+                # Not Kafka's idempotent producer: a broker that comes back without its memory
+                # fences or fails it, and ids it hands out anew collide with old ones. A message
+                # that arrives twice is recognised by its outbox sequence.
+                "acks": "all",
                 "linger.ms": 0,
                 "message.max.bytes": MAX_MESSAGE,
                 # The relay sends again what was not acknowledged; a message that waits for a dead
@@ -109,22 +108,10 @@ class EventProducer:
             self._producer.poll(0)
         except (BufferError, KafkaException) as failed:
             log.warning("event %d was not published: %s", message.sequence, failed)
-            self._reconnect_if_fatal(failed)
 
     def flush(self, timeout_s: float) -> int:
         """Wait for acknowledgements; returns how many messages are still without one."""
-        try:
-            return int(self._producer.flush(timeout_s))
-        except KafkaException as failed:
-            self._reconnect_if_fatal(failed)
-            return len(self._producer)
-
-    def _reconnect_if_fatal(self, failed: Exception) -> None:
-        # A broker that came back without its memory does not know this producer's id, and an
-        # idempotent producer is dead for good after that. What it still held, the relay sends.
-        error = failed.args[0] if failed.args else None
-        if isinstance(error, KafkaError) and error.fatal():
-            self._producer = self._connect()
+        return int(self._producer.flush(timeout_s))
 
 
 class Admin:

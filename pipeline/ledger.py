@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import portalocker
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
@@ -39,6 +39,14 @@ def done(database: Database, arm: Arm, sequences: Sequence[int]) -> set[int]:
         select(progress.sequence).where(progress.arm == arm).where(progress.sequence.in_(sequences))
     )
     return {row["sequence"] for row in database.rows(query)}
+
+
+def newest_entry(database: Database, arm: Arm) -> float | None:
+    """Wall time at which the arm last made an event searchable."""
+    progress = schema.progress.c
+    query = select(func.max(progress.searchable_at).label("at")).where(progress.arm == arm)
+    at: float | None = database.rows(query)[0]["at"]
+    return at
 
 
 def write(

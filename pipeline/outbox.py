@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from pipeline import schema
 from pipeline.schema import Database
@@ -26,6 +26,21 @@ def unpublished(database: Database, *, recorded_before: float, limit: int = 1000
         select(outbox)
         .where(outbox.c.published_at.is_(None))
         .where(outbox.c.recorded_at < recorded_before)
+        .order_by(outbox.c.sequence)
+        .limit(limit)
+    )
+    return database.rows(query)
+
+
+def unfinished(database: Database, *, published_before: float, limit: int = 1000) -> list[Row]:
+    """Rows that a broker took before a wall time and that the stream's ledger does not have."""
+    outbox, progress = schema.outbox, schema.progress
+    of_stream = and_(progress.c.sequence == outbox.c.sequence, progress.c.arm == "stream")
+    query = (
+        select(outbox)
+        .outerjoin(progress, of_stream)
+        .where(progress.c.sequence.is_(None))
+        .where(outbox.c.published_at < published_before)
         .order_by(outbox.c.sequence)
         .limit(limit)
     )

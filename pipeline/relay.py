@@ -1,8 +1,10 @@
-"""The relay: publishes what the firing process could not, and refills a broker that lost its log.
+"""The relay: sees to it that every event of the outbox reaches the stream, whatever dies.
 
-Two duties, each safe to repeat, because the stream skips what its ledger already holds:
-sweep outbox rows that no broker acknowledged, and, when the event topic has a new identity (the
-embedded broker keeps its log in memory), publish the whole outbox again, in order.
+Three duties, each safe to repeat, because the stream skips what its ledger already holds:
+sweep outbox rows that no broker acknowledged; publish the whole outbox again, in order, when the
+event topic has a new identity (the embedded broker keeps its log in memory); and, when the stream
+stands still although its ledger has gaps, publish what is missing: a broker may acknowledge an
+event and die with it.
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ from confluent_kafka import KafkaException
 from pipeline import outbox
 from pipeline.broker import Acknowledged, Admin, EventProducer, outgoing
 from pipeline.fire import mark_published
+from pipeline.ledger import newest_entry
 from pipeline.schema import Database
 
 SWEEP_EVERY_S = 0.25
 GRACE_S = 0.5  # the firing process publishes straight after its commit; leave it that long
 INCARNATION_EVERY_S = 1.0
+GAP_S = (4.0, 120.0)  # a stream that stood still this long with gaps; doubled after each attempt
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,8 @@ class Relay:
         self._acknowledged = Acknowledged()
         self._producer = EventProducer(brokers, self._acknowledged.add)
         self._admin = Admin(brokers)
+        self._patience = GAP_S[0]
+        self._checked_gaps = time.time()
 
     def serve(self, stop: threading.Event) -> None:
         """Run until `stop` is set. An unreachable broker is waited for."""
@@ -44,6 +50,7 @@ class Relay:
                     checked = time.monotonic()
                     self.refill_if_new()
                 self.sweep()
+                self.fill_gaps()
             except KafkaException as down:
                 log.warning("the broker does not answer: %s", down)
 
@@ -66,6 +73,21 @@ class Relay:
         self._database.put("broker_incarnation", incarnation)
         log.info("filled the event topic %s up to event %d", incarnation, sequence)
         return True
+
+    def fill_gaps(self) -> int:
+        """Publish again what the stream lacks, if it has stood still; returns how many."""
+        now = time.time()
+        if now - self._checked_gaps < self._patience:
+            return 0
+        self._checked_gaps = now
+        missing = outbox.unfinished(self._database, published_before=now - self._patience)
+        if not missing or now - (newest_entry(self._database, "stream") or 0) < GAP_S[0]:
+            self._patience = GAP_S[0]
+            return 0
+        log.warning("the stream lacks %d events that a broker had taken", len(missing))
+        self._send(missing)
+        self._patience = min(self._patience * 2, GAP_S[1])
+        return len(missing)
 
     def _send(self, rows: list[outbox.Row]) -> None:
         epoch = self._database.get("epoch")

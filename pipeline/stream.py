@@ -17,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from quixstreams import Application
+from quixstreams.checkpointing.exceptions import (
+    CheckpointConsumerCommitError,
+    InvalidStoredOffset,
+)
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic, TopicConfig
 from quixstreams.sinks import BaseSink, SinkBackpressureError
@@ -259,13 +263,19 @@ class MicroBatchApplication(Application):
             self._on_ready = None
         for size in range(MICRO_BATCH):
             self._config = self._draining if size else self._waiting
-            super()._process_message(dataframe_composed)  # type: ignore[no-untyped-call]
+            try:
+                super()._process_message(dataframe_composed)  # type: ignore[no-untyped-call]
+            except InvalidStoredOffset as again:
+                # A rebalance in the middle of the batch starts over at the committed offset. The
+                # sink has both copies and the ledger tells them apart; write what there is.
+                log.info("delivered again: %s", again)
+                return
             if self._sink.size <= size:
                 return
 
 
 class Worker:
-    """One stream worker: the application around a sink, until stopped."""
+    """One stream worker: an application around a sink, built anew when the broker forces it to."""
 
     def __init__(
         self,
@@ -276,25 +286,69 @@ class Worker:
         partitions: int,
         on_ready: Callable[[], None] | None = None,
     ) -> None:
+        self._sink = sink
+        self._brokers = brokers
+        self._state = state
+        self._partitions = partitions
+        self._on_ready = on_ready
         self._admin = Admin(brokers)
-        self._admin.ensure_topics(partitions)
-        self._incarnation = self._admin.incarnation()
-        self._app = MicroBatchApplication(
-            sink,
-            on_ready,
-            broker_address=brokers,
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until SIGTERM, or until `stop` is set.
+
+        Must run in the main thread: Quix Streams installs signal handlers.
+        """
+        again = True
+        while again and not stop.is_set():
+            self._admin.ensure_topics(self._partitions)
+            again = self._run_once(self._admin.incarnation(), stop)
+
+    def _run_once(self, incarnation: str | None, stop: threading.Event) -> bool:
+        """Run one application; returns whether another one must take over."""
+        app = self._application(incarnation)
+        over = threading.Event()
+        emptied = threading.Event()
+
+        def watch() -> None:
+            while not (stop.is_set() or over.wait(1.0)):
+                if self._admin.incarnation() not in (None, incarnation):
+                    log.warning("the broker came back empty; starting over from its refilled log")
+                    emptied.set()
+                    break
+            if not over.is_set():
+                app.stop()
+
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            app.run()
+        except CheckpointConsumerCommitError as evicted:
+            # The group went on without this member, after a long pause of the machine or a
+            # broker's death. What was not committed is delivered again, to whoever has it now.
+            log.warning("joining the group again: %s", evicted)
+            return True
+        finally:
+            over.set()
+            self._sink.on_paused()
+        return emptied.is_set()
+
+    def _application(self, incarnation: str | None) -> MicroBatchApplication:
+        app = MicroBatchApplication(
+            self._sink,
+            self._on_ready,
+            broker_address=self._brokers,
             # A broker that lost its log lost the offsets' meaning as well: a group of its own for
             # each incarnation of the topic never starts behind the refilled log.
-            consumer_group=f"{CONSUMER_GROUP}-{self._incarnation}",
+            consumer_group=f"{CONSUMER_GROUP}-{incarnation}",
             auto_offset_reset="earliest",
             use_changelog_topics=False,
             auto_create_topics=False,
-            state_dir=state,
+            state_dir=self._state,
             loglevel="WARNING",
             consumer_extra_config={
                 # The embedded broker holds a group's first join for half the session timeout, and
-                # answers an idle fetch only after half of this wait.
-                "session.timeout.ms": 2000,
+                # answers an idle fetch only after half of this wait. Shorter than this, a busy
+                # laptop loses its membership between two heartbeats.
+                "session.timeout.ms": 4000,
                 "heartbeat.interval.ms": 500,
                 "fetch.wait.max.ms": 10,
                 "fetch.message.max.bytes": MAX_MESSAGE,
@@ -303,28 +357,13 @@ class Worker:
             broker_availability_timeout=30,
         )
         config = TopicConfig(
-            num_partitions=partitions,
+            num_partitions=self._partitions,
             replication_factor=1,
             extra_config={"retention.ms": str(RETENTION_MS), "retention.bytes": "-1"},
         )
-        topic = self._app.topic(EVENTS, value_deserializer="bytes", config=config)
-        dead_letters = self._app.topic(
+        topic = app.topic(EVENTS, value_deserializer="bytes", config=config)
+        dead_letters = app.topic(
             DEAD_LETTERS, value_serializer="bytes", key_serializer="bytes", config=config
         )
-        flow(self._app.dataframe(topic), dead_letters, sink)
-
-    def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set or the broker comes back without its log.
-
-        Must run in the main thread: Quix Streams installs signal handlers.
-        """
-        threading.Thread(target=self._watch, args=(stop,), daemon=True).start()
-        self._app.run()
-
-    def _watch(self, stop: threading.Event) -> None:
-        while not stop.wait(1.0):
-            incarnation = self._admin.incarnation()
-            if incarnation not in (None, self._incarnation):
-                log.warning("the broker came back empty; starting over from its refilled log")
-                break
-        self._app.stop()
+        flow(app.dataframe(topic), dead_letters, self._sink)
+        return app
