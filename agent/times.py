@@ -25,7 +25,7 @@ _NUMBERS |= {"thirty": 30, "forty": 40, "forty-five": 45, "fifty": 50, "ninety":
 _WORDS = "|".join(sorted(_NUMBERS, key=len, reverse=True))
 _HALVES = r"(?P<half>[ap])\.?\s?m\b\.?"
 _CLOCK = re.compile(
-    rf"(?<![\d:.$€£])(?P<hour>[01]?\d|2[0-4])(?:[:.h](?P<minute>[0-5]\d))(?![\d:])"
+    rf"(?<![\d:.$€£])(?<!by )(?P<hour>[01]?\d|2[0-4])(?:[:.h](?P<minute>[0-5]\d))(?![\d:])"
     rf"(?!\s?(?:USD|EUR|GBP|dollars|euros|%))(?:\s?{_HALVES})?",
     re.IGNORECASE,
 )
@@ -42,12 +42,18 @@ _OCLOCK = re.compile(
     rf"(?:\s?(?:{_HALVES}|in the (?P<part>morning|afternoon|evening)))?",
     re.IGNORECASE,
 )
+_PART_OF_DAY = re.compile(
+    rf"\b(?P<hour>{_WORDS}|1[0-2]|[1-9]) in the (?P<part>morning|afternoon|evening)\b",
+    re.IGNORECASE,
+)
 _DURATION = re.compile(
     rf"\b(?P<first>\d+(?:\.\d+)?|{_WORDS})(?:-|\s)?(?P<unit>hours?|hrs?|h|minutes?|mins?|min)\b"
     r"(?P<and_half>\s+and\s+a\s+half)?"
     rf"(?:\s*(?:and\s+)?(?P<second>\d{{1,2}}|{_WORDS})(?:-|\s)?(?:minutes?|mins?|min|m)\b)?",
     re.IGNORECASE,
 )
+
+_COMPACT = re.compile(r"(?<=by )(\d{1,2})h([0-5]\d)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,11 @@ def times(text: str) -> list[SpokenTime]:
 
 
 def durations(text: str) -> list[Duration]:
-    """Every length of time in a text: `95 minutes`, `2 h 05 min`, `two hours and a half`."""
-    found = []
+    """Every length of time in a text: `95 minutes`, `2 h 05 min`, `by 2h15`."""
+    found = [
+        Duration(int(match[1]) * 60 + int(match[2]), True, match.start(), match.end())
+        for match in _COMPACT.finditer(text)
+    ]
     for match in _DURATION.finditer(text):
         amount = _number(match["first"])
         is_hours = match["unit"].lower().startswith("h")
@@ -149,5 +158,6 @@ _READERS = (
     (_HOUR, _read_hour),
     (_SPOKEN, _read_spoken),
     (_OCLOCK, _read_hour),
+    (_PART_OF_DAY, _read_hour),
     (_NAMED, _read_named),
 )

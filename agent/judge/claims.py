@@ -6,10 +6,14 @@ disclaimed ("I do not know whether") states nothing. The record is not known her
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from agent.clues import channel_asked
 from agent.judge import flight_claims, trip_claims
 from agent.judge.clauses import Clause, Said, clauses, is_disclaimed
+from agent.words import sentences, tokens
 
 
 def claims(text: str, carriers: set[str], topics: set[str]) -> list[Said]:
@@ -39,9 +43,9 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
     if is_disclaimed(clause.text):
         return
     yield from trip_claims.payments(clause)
-    yield from trip_claims.tiers(clause)
+    yield from trip_claims.tiers(clause, topics)
     yield from trip_claims.bookings(clause)
-    yield from trip_claims.flights(clause)
+    yield from trip_claims.flights(clause, topics)
     yield from trip_claims.seats(clause, topics)
     if about_bag:
         yield from trip_claims.bags(clause)
@@ -50,3 +54,38 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
     yield from flight_claims.gates(clause, topics)
     yield from flight_claims.statuses(clause, about_bag=about_bag)
     yield from flight_claims.spoken_times(clause, topics)
+
+
+# --- yes and no -----------------------------------------------------------------------------------
+
+_YES_NO = re.compile(r"^\W*(?P<word>yes|yeah|yep|correct|no|nope|not any ?more)\b", re.I)
+_BARE = 5  # words of a first sentence that says hardly more than yes or no
+_ASKABLE = {"status", "departure", "gate", "seat", "tier", "booking_status", "flight"}
+
+
+def by_yes_or_no(
+    question: str, answer: str, said: Sequence[Said], carriers: set[str], topics: set[str]
+) -> list[Said]:
+    """What a bare `Yes, it has.` or `No.` states: what the question put forward, or its contrary.
+
+    Nothing where the answer goes on to say it in its own words.
+    """
+    word = _YES_NO.match(answer)
+    first = next(sentences(answer), None)
+    if word is None or first is None or len(tokens(first.text)) > _BARE:
+        return []
+    no = word["word"].lower().startswith("no")
+    put = [one for one in claims(question, carriers, topics) if one.attribute in _ASKABLE]
+    if "contact" in topics:
+        put += [_contact_put(question, answer)]
+    spoken = {one.attribute for one in said}
+    return [
+        replace(one, start=word.start("word"), end=word.end("word"), negated=no != one.negated)
+        for one in put
+        if one.attribute not in spoken and not (no and one.minutes)
+    ]
+
+
+def _contact_put(question: str, answer: str) -> Said:
+    clause = Clause(answer, 0, None, (), answer)
+    return Said("contact", channel_asked(question), 0, 0, clause)

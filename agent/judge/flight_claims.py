@@ -21,7 +21,7 @@ FLIGHT_NOUN = re.compile(r"\b(?:flight|plane|aircraft|departs?|leaves?|departure
 _STATUS: tuple[tuple[str, str], ...] = (
     (
         "cancelled",
-        r"cancell?ed|cancellation|called off|scrubbed|grounded|"
+        r"cancell?ed|cancellation|(?:had|have|forced) to cancel|called off|scrubbed|grounded|"
         r"(?:is|are|was|will|does|has)(?:\s+(?:not|no longer)|n't)\s+(?:be )?"
         r"(?:flying|fly|going(?: ahead)?|go ahead|operat(?:e|ing)|leav(?:e|ing)|depart(?:ing)?|"
         r"tak(?:e|ing) off)\b" + _AT_A_TIME + r"|won't (?:fly|leave|operate|depart)\b" + _AT_A_TIME,
@@ -42,7 +42,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
     (
         "departed",
         r"(?:has|have|had|is|it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
-        r"gone|airborne)|took off|departed\b|in the air\b|airborne|"
+        r"gone|airborne)|took off|departed\b|in the air\b|(?<!be )airborne|"
         r"left\b(?= (?:at|from|on time|jfk|lga|ewr|\d))",
     ),
     (
@@ -120,12 +120,14 @@ _ROLE = re.compile(
     rf"\b(?:(?P<other>{_OTHER})|(?P<arrival>{_ARRIVE})|(?P<departure>{_DEPART}))", re.I
 )
 _PLANNED = re.compile(
-    r"\b(?:instead of|was to|were to|was due|was set|originally|was scheduled|had been|planned|"
+    r"\b(?:instead of|was to|were to|was due|was set|originally|was scheduled|had been|"
+    r"(?<!now )(?<!is )planned|"
     r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted) from|"
     r"scheduled (?:departure|time)|previously|used to|earlier than|would have|was going to|"
     r"should have|not the|than (?:the )?|it was|which was)\b",
     re.I,
 )
+_THEN = re.compile(r"\W*(?:and )?then (?:it was )?(?:at )?$", re.I)
 _FROM_BEFORE = re.compile(r"\bfrom\s+$", re.I)
 _NEGATED_TIME = re.compile(NOT + r"(?:\s+\w+){0,3}\s*$", re.I)
 _AFTER_TIME = re.compile(r"^\s*(?:departure|flight|plane)", re.I)
@@ -135,7 +137,7 @@ _TO_TIME = re.compile(r"^\s*(?:to|until|till)\s+$", re.I)
 def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Departures, arrivals, what was planned, and delays."""
     found = times(clause.text)
-    last = 0
+    last, was_old = 0, False
     for place, one in enumerate(found):
         before = clause.text[last : one.start]
         following = found[place + 1].start if place + 1 < len(found) else len(clause.text)
@@ -144,14 +146,21 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
         role = _role(clause, one.start, after, topics)
         if role is None or supposed(clause, one.start) or _NEGATED_TIME.search(before):
             continue
-        old = _PLANNED.search(before) or (_FROM_BEFORE.search(before) and _TO_TIME.search(after))
-        if old and role == "arrival":
+        was_old = _is_old(before, after, after_old=was_old)
+        if was_old and role == "arrival":
             continue
-        attribute: Attribute = "scheduled_departure" if old else role
+        attribute: Attribute = "scheduled_departure" if was_old else role
         words = _with_verb(clause.text, one.start), one.end
         value = clause.text[one.start : one.end]
         yield said(clause, attribute, value, words, minutes=one.minutes)
     yield from _delays(clause)
+
+
+def _is_old(before: str, after: str, *, after_old: bool) -> bool:
+    """Whether a time is told as one that was planned or known before."""
+    from_it = _FROM_BEFORE.search(before) and _TO_TIME.search(after)
+    then = after_old and _THEN.match(before)
+    return bool(_PLANNED.search(before) or from_it or then)
 
 
 def _role(
@@ -185,7 +194,7 @@ def _with_verb(text: str, start: int) -> int:
 
 _LATE = re.compile(r"^\W*(?:late|delay|behind|later than)|^\s*or so late", re.I)
 _DELAYED_BY = re.compile(
-    r"\bdelay(?:ed|s)?\s+(?:of|by|is|at)?\s*(?:about|around|some|roughly)?\s*$", re.I
+    r"\bdelay(?:ed|s)?\s+(?:of|by|is|at)?\s*(?:about|around|some|roughly)?\s*$|\bby\s+$", re.I
 )
 
 

@@ -69,7 +69,7 @@ def _is_late_by(said: Said, row: Row) -> bool:
 
 
 def _gate(said: Said, row: Row) -> bool:
-    return (row["gate"] or "") == said.value
+    return ((row["gate"] or "") == said.value) != said.negated
 
 
 def _status(said: Said, row: Row) -> bool:
@@ -122,8 +122,8 @@ def booking_holds(said: Said, row: Row, flight: str | None) -> bool:
         return bool(row["insurance"]) == (said.value == "yes")
     parts = [part for part in row["segments"] if flight in (None, part["flight_number"])]
     if said.attribute == "seat":
-        return any((part["seat"] or "") == said.value for part in parts)
-    return any(part["flight_number"] == said.value for part in row["segments"])
+        return any((part["seat"] or "") == said.value for part in parts) != said.negated
+    return any(part["flight_number"] == said.value for part in row["segments"]) != said.negated
 
 
 def bag_holds(said: Said, row: Row) -> bool:

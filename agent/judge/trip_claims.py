@@ -89,11 +89,12 @@ def bookings(clause: Clause) -> Iterator[Said]:
                 yield said(clause, "insurance", "no" if found["not"] else "yes", found.span())
 
 
-def flights(clause: Clause) -> Iterator[Said]:
+def flights(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Flights that the text says the customer is booked on."""
     for one in mentions.flights(clause.text):
         before = clause.text[: one.start]
-        on = _ON_FLIGHT.search(before) and not _OFF_FLIGHT.search(before)
+        named = "booking" in topics and not before.strip()
+        on = (named or _ON_FLIGHT.search(before)) and not _OFF_FLIGHT.search(before)
         if on and not supposed(clause, one.start) and not re.search(r"\bcan (?:put|move)", before):
             yield said(clause, "flight", one.key, (one.start, one.end))
 
@@ -117,6 +118,7 @@ _BAG_STATUS = (
     ("delivered", r"delivered|handed over|returned to you|brought to you|with you again"),
 )
 _BAG_PATTERNS = tuple((value, re.compile(rf"\b(?:{p})", re.I)) for value, p in _BAG_STATUS)
+_PAST_PERFECT = re.compile(r"\bhad (?:first |already )?been\b", re.I)
 _PLACE = re.compile(
     r"\b(?:at|in|to|near)\s+(?:the\s+)?"
     r"(?P<place>(?=[A-Z]|baggage|check|sorting|loading|carousel|lost)[\w'’-]+"
@@ -139,12 +141,15 @@ def bags(clause: Clause) -> Iterator[Said]:
     status_ends = 0
     for value, pattern in _BAG_PATTERNS:
         for found in pattern.finditer(clause.text):
-            if supposed(clause, found.start()):
+            past = _PAST_PERFECT.search(clause.text[: found.start()])
+            if past or supposed(clause, found.start()):
                 continue
             negated = bool(_NOT_NEAR.search(clause.text[: found.start()]))
             status_ends = max(status_ends, found.end())
             yield said(clause, "bag_status", value, found.span(), negated=negated)
     for found in _PLACE.finditer(clause.text):
+        if _PAST_PERFECT.search(clause.text[: found.start()]):
+            continue
         if found.end() > status_ends and not supposed(clause, found.start()):
             if _NOT_NEAR.search(clause.text[: found.start()]):
                 continue
@@ -161,6 +166,7 @@ _TIER = re.compile(
     r"\byou(?: are|'re)(?: now| still| a)* (?P<c>gold|silver|regular)\b",
     re.I,
 )
+_BARE_TIER = re.compile(r"\b(?P<a>gold|silver|regular)\b", re.I)
 _NUMBER = r"\d[\d,]*(?:\.\d{1,2})?"
 _AMOUNT = re.compile(
     rf"(?P<sign>[$€£])\s?(?P<a>{_NUMBER})|(?P<b>{_NUMBER})\s?(?P<code>USD|EUR|GBP|dollars?|euros?|"
@@ -184,16 +190,19 @@ _SEEN = re.compile(
     rf"noticed|noted|took|logged|aware of|find|found|with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
     rf"\b(?:thank you|thanks|sorry) (?:for|about) your\b[^.;]{{0,20}}?"
     rf"\b(?:{_T_CHANNEL})\b|"
+    r"\b(?:i|we)\b[^.;]{0,30}?\bthat you (?:(?P<v_tweet>tweeted)|(?P<v_call>called|phoned)|"
+    r"(?P<v_email>e-?mailed)|(?P<v_any>wrote|posted|complained|messaged|contacted))\b|"
     rf"\byour\b[^.;]{{0,20}}?\b(?:{_Y_CHANNEL})\b[^.;]{{0,30}}?\b(?:reached|arrived|"
     r"(?:has |was )?(?:been )?(?:received|read|seen|noted)|is (?:on file|here|with us))",
     re.I,
 )
 
 
-def tiers(clause: Clause) -> Iterator[Said]:
-    """The customer's tier."""
-    for found in _TIER.finditer(clause.text):
-        name = next(group for group in ("a", "b", "c") if found[group])
+def tiers(clause: Clause, topics: set[str]) -> Iterator[Said]:
+    """The customer's tier; a bare `Silver.` counts where the tier was asked for."""
+    pattern = _BARE_TIER if "tier" in topics else _TIER
+    for found in pattern.finditer(clause.text):
+        name = next(group for group, words in found.groupdict().items() if words)
         if not supposed(clause, found.start()):
             negated = bool(_NOT_NEAR.search(clause.text[: found.start(name)]))
             yield said(clause, "tier", found[name].lower(), found.span(name), negated=negated)
@@ -232,6 +241,6 @@ def contacts(clause: Clause) -> Iterator[Said]:
     for found in _SEEN.finditer(clause.text):
         groups = found.groupdict()
         channel = next((name for name, words in groups.items() if words), "any")
-        plain = channel.removeprefix("t_").removeprefix("y_")
+        plain = channel.split("_")[-1]
         denied = re.search(r"\b(?:no|not|never|cannot|any)\b|n't\b", found[0], re.I)
         yield said(clause, "contact", plain, found.span(), negated=bool(denied))

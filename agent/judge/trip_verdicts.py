@@ -110,7 +110,7 @@ def of_payment(bench: Bench, said: Said) -> Claim | None:
         return None if match else bench.claim(said, "payment", "none", "current")
     if match:
         return bench.claim(said, f"payment/{match[0]['payment_id']}", true, "current")
-    if policies.names_amount(scope.policies, said.value):
+    if "payment" not in bench.topics and policies.names_amount(scope.policies, said.value):
         return None
     return bench.claim(said, "payment", true or "none", "wrong")
 

@@ -17,7 +17,7 @@ from agent.answer import Claim, Status, Verdict
 from agent.intents import intents_of
 from agent.judge import asked, bind, scope
 from agent.judge.bench import Bench
-from agent.judge.claims import claims
+from agent.judge.claims import by_yes_or_no, claims
 from agent.judge.history import History
 from pipeline import schema
 from pipeline.schema import Database
@@ -45,6 +45,7 @@ class Judge:
             history = History(connection)
             about = scope.read(connection, history, customer_id, (question, answer), now)
             said = claims(answer, about.carriers, topics)[:MOST_CLAIMS]
+            said += by_yes_or_no(question, answer, said, about.carriers, topics)
             bench = Bench(history, about, question, answer, said, topics)
             found = [*bind.verdicts(bench), *asked.missing(bench)]
         return Verdict(status=_status(found), claims=found)
