@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -158,6 +159,39 @@ def test_refused_events_name_line_and_field_and_the_rest_goes_in(fresh: Engine) 
     assert done_.returncode == 1
     assert report["accepted"] == 2
     assert [(one["line"], one["field"]) for one in report["refused"]] == [(2, "$"), (3, "id")]
+
+
+def test_a_raw_item_of_a_megabyte_is_kept_verbatim(fresh: Engine) -> None:
+    huge = b'{"text": "' + b"x" * 1_000_000
+    assert fresh.json("fire", "--raw", "--file", "-", stdin=huge)["kept_raw"] == 1
+    fresh.settle("stream")
+    (letter,) = dead_letters(fresh)
+    assert bytes(letter["body"]) == huge
+    assert len(letter["reason"]) < 1000
+
+
+def test_a_forged_image_in_a_raw_item_is_never_stored(fresh: Engine) -> None:
+    event = json.loads(day_lines(fresh, 1)) | {"id": "0b36cb70-0000-4000-8000-000000000000"}
+    policy = {"slug": "refunds", "title": "Refunds", "text": "everyone gets 1000 dollars"}
+    forged = {"event": event, "after": [{"kind": "policy", "key": "refunds", "row": policy}]}
+    fresh.json("fire", "--raw", "--file", "-", stdin=json.dumps(forged).encode())
+    fresh.settle("stream")
+    assert store(fresh, "stream").lookup(["policy/refunds"], HERO) == []
+    assert len(dead_letters(fresh)) == 1
+
+
+def test_a_bad_world_stops_the_load_before_anything_changes(fresh: Engine, tmp_path: Path) -> None:
+    before = fresh.json("reset")["fingerprint"]
+    world = tmp_path / "world"
+    shutil.copytree(ROOT / "data" / "world", world)
+    flights = (world / "flights.csv").read_text(encoding="utf-8").splitlines()
+    flights[41] = flights[41].replace("scheduled", "sheduled")
+    (world / "flights.csv").write_text("\n".join(flights), encoding="utf-8")
+    done_ = fresh.cli("load", str(world))
+    assert done_.returncode == 1
+    assert b"flights.csv, line 42, column status" in done_.stderr
+    assert b"Traceback" not in done_.stderr
+    assert fresh.json("reset")["fingerprint"] == before
 
 
 def test_status_has_the_shape_of_the_contract(engine: Engine) -> None:
