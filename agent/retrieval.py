@@ -68,7 +68,7 @@ class Query:
 
 
 def retrieve(store: ContextStore, query: Query, settings: RetrievalSettings) -> list[Found]:
-    """The documents for a prompt: the customer's own first, then what is nearest.
+    """The documents for a prompt: those of the customer's own affairs first, then what is nearest.
 
     Raises:
         ValueError: the customer's id is none.
@@ -79,12 +79,12 @@ def retrieve(store: ContextStore, query: Query, settings: RetrievalSettings) -> 
     wanted = [*_named_flights(query), *_flights_of(bookings)]
     flights = store.lookup(list(dict.fromkeys(wanted)), query.customer_id)
     must = [
-        *_of_kind(own, "customer", 1),
-        *bookings,
         *flights,
-        *_of_kind(own, "bag", settings.bags),
+        *bookings,
         *_of_kind(own, "interaction", settings.interactions),
+        *_of_kind(own, "bag", settings.bags),
         *_of_kind(own, "payment", settings.payments),
+        *_of_kind(own, "customer", 1),
     ]
     return _merged(must, near, settings)
 

@@ -79,6 +79,8 @@ def by_yes_or_no(
     if "contact" in topics:
         put += [_contact_put(question, answer)]
     spoken = {one.attribute for one in said}
+    if spoken & {"departure", "delay"}:
+        spoken.add("status")  # who names a time has said how the flight stands
     return [
         replace(one, start=word.start("word"), end=word.end("word"), negated=no != one.negated)
         for one in put

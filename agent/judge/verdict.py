@@ -45,7 +45,7 @@ class Judge:
             history = History(connection)
             about = scope.read(connection, history, customer_id, (question, answer), now)
             said = claims(answer, about.carriers, topics)[:MOST_CLAIMS]
-            said += by_yes_or_no(question, answer, said, about.carriers, topics)
+            said = by_yes_or_no(question, answer, said, about.carriers, topics) + said
             bench = Bench(history, about, question, answer, said, topics)
             found = [*bind.verdicts(bench), *asked.missing(bench)]
         return Verdict(status=_status(found), claims=found)
