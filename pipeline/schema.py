@@ -154,6 +154,7 @@ outbox = Table(
     Column("recorded_at", Float, nullable=False),
     Column("published_at", Float),
     Index("outbox_unpublished", "published_at"),
+    Index("outbox_subject", "subject"),  # an entity's history, for the judge
 )
 progress = Table(
     "progress",

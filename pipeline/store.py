@@ -112,6 +112,7 @@ class ContextStore:
                 f"{encoder_name}: set EMBEDDER back, or delete the state folder to start over"
             )
         self._schema = schema(encoder_name)
+        self._columns = [name for name in self._schema.names if name != "vector"]
         self._commits = 0
 
     def upsert(self, embedded: Sequence[Embedded]) -> int:
@@ -147,7 +148,8 @@ class ContextStore:
     def search(self, vector: Vectors, customer_id: str, limit: int) -> list[Found]:
         """The `limit` nearest documents that this customer may see: their own and public ones."""
         nearest: Any = self.table.search(vector, vector_column_name="vector")
-        query = nearest.distance_type("cosine")
+        # Without the vectors of what is found: nobody reads them, and they are most of the bytes.
+        query = nearest.distance_type("cosine").select([*self._columns, "_distance"])
         rows = query.where(_visible_to(customer_id)).limit(limit).to_list()
         return [_found(row) for row in rows]
 
@@ -168,9 +170,8 @@ class ContextStore:
 
     def contents(self) -> list[Document]:
         """Every document, by id; for comparing stores."""
-        columns = [name for name in self._schema.names if name != "vector"]
         # One query: a count first would be of another version than the rows.
-        rows = self.table.search().select(columns).limit(_NO_LIMIT).to_list()
+        rows = self.table.search().select(self._columns).limit(_NO_LIMIT).to_list()
         return sorted((_found(row).document for row in rows), key=lambda one: one.doc_id)
 
     def count(self) -> int:
@@ -195,8 +196,8 @@ class ContextStore:
         self.table.delete("true")
 
     def _scan(self, condition: Any) -> list[Found]:
-        columns = [name for name in self._schema.names if name != "vector"]
-        rows = self.table.search().where(condition).select(columns).limit(_NO_LIMIT).to_list()
+        query = self.table.search().where(condition).select(self._columns)
+        rows = query.limit(_NO_LIMIT).to_list()
         return [_found(row) for row in rows]
 
 

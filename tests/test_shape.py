@@ -41,10 +41,11 @@ EVENT_WAY = (
     "engine",
     "status",
     "children",
+    "control",
     "bench",
 )
 # Wiring: may import any of pipeline/ and agent/.
-WIRING = ("__main__",)
+WIRING = ("__main__", "bench")
 
 # Third parties that only these files know; a folder stands for all its files.
 ONLY_IN = {
