@@ -104,6 +104,11 @@ def ranked(answer: Answer) -> list[Citation]:
     return found[:MOST_DOCUMENTS]
 
 
+def contradicted(answer: Answer) -> Claim | None:
+    """The first claim that an event has made untrue: the one that the card names."""
+    return next((one for one in answer.verdict.claims if one.superseded_by), None)
+
+
 def in_words(event_type: str) -> str:
     """flight.gate_changed -> flight gate changed; interaction.tweet -> tweet."""
     return event_type.removeprefix("interaction.").replace(".", " ").replace("_", " ")
@@ -133,19 +138,19 @@ def _knows(arm: Arm, world: World, zone: ZoneInfo) -> Parts:
 def _verdict(answer: Answer, zone: ZoneInfo) -> dict[str, str]:
     status = answer.verdict.status
     mark, word = VERDICTS[status]
-    ended = [one.superseded_by for one in answer.verdict.claims if one.superseded_by]
-    if status == "stale" and ended:
-        until_when = min(from_rfc3339(one.occurred_at) for one in ended)
-        word += f" · was true until {ages.clock(until_when, zone)}"
+    named = contradicted(answer)
+    if status == "stale" and named and named.superseded_by:
+        ended = from_rfc3339(named.superseded_by.occurred_at)
+        word += f" · was true until {ages.clock(ended, zone)}"
     return {"status": status, "mark": mark, "word": word}
 
 
 def _why(answer: Answer, answered_at: float) -> Parts:
     claims = answer.verdict.claims
+    named = contradicted(answer)
+    if named:
+        return _contradiction(named, answered_at)
     outdated = [one for one in claims if one.status in ("stale", "wrong")]
-    by_event = next((one for one in outdated if one.superseded_by), None)
-    if by_event:
-        return _contradiction(by_event, answered_at)
     if outdated:
         return [text("The record never said so: it says "), text(outdated[0].true_, "strong")]
     lacking = [one for one in claims if one.status == "missing"]

@@ -38,14 +38,22 @@ class Speaking:
         return self.answer.answer if self.answer else "".join(self.pieces)
 
 
+@dataclass(frozen=True)
+class Question:
+    """A customer's question at an airline time; `after` is the newest event by then."""
+
+    text: str
+    customer_id: str
+    now: datetime
+    as_of: Mapping[Arm, AsOf]
+    after: int
+
+
 @dataclass
 class Conversation:
-    """One question to both airlines. `after` is the newest event when it was asked."""
+    """One question to both airlines."""
 
-    question: str
-    customer_id: str
-    asked_at: float  # wall clock
-    after: int
+    question: Question
     speaking: dict[Arm, Speaking]
 
     @property
@@ -55,23 +63,22 @@ class Conversation:
 
 
 def ask(
-    agents: Mapping[Arm, SupportAgent],
-    question: str,
-    customer_id: str,
-    now: datetime,
-    as_of: Mapping[Arm, AsOf],
-    after: int,
+    agents: Mapping[Arm, SupportAgent], question: Question, ready: threading.Thread
 ) -> Conversation:
-    """Put one question to every agent; returns at once."""
+    """Put one question to every agent; returns at once.
+
+    Args:
+        ready: ends when models and libraries are loaded; a model's deadline must not pay for that.
+    """
     speaking = {arm: Speaking(arm) for arm in agents}
     for arm, agent in agents.items():
         threading.Thread(
             target=_speak,
-            args=(agent, speaking[arm], question, customer_id, now, as_of.get(arm)),
+            args=(agent, question, speaking[arm], ready),
             name=f"ask-{arm}",
             daemon=True,
         ).start()
-    return Conversation(question, customer_id, time.time(), after, speaking)
+    return Conversation(question, speaking)
 
 
 def wait(conversation: Conversation, seconds: float) -> None:
@@ -82,15 +89,16 @@ def wait(conversation: Conversation, seconds: float) -> None:
 
 
 def _speak(
-    agent: SupportAgent,
-    buffer: Speaking,
-    question: str,
-    customer_id: str,
-    now: datetime,
-    as_of: AsOf,
+    agent: SupportAgent, question: Question, buffer: Speaking, ready: threading.Thread
 ) -> None:
+    ready.join()
     try:
-        for piece in agent.stream(question, customer_id, now, as_of=as_of):
+        for piece in agent.stream(
+            question.text,
+            question.customer_id,
+            question.now,
+            as_of=question.as_of.get(agent.arm),
+        ):
             if isinstance(piece, str):
                 buffer.pieces.append(piece)
             else:

@@ -72,7 +72,7 @@ def _said(seconds: float) -> str:
 
 
 def _time_axis(span: float) -> Figure:
-    minutes = range(int(span // 60), -1, -1)
+    minutes = range(int(span // 60) // 2 * 2, -1, -2)
     return {
         "range": [-span, 0],
         "tickvals": [-60 * minute for minute in minutes],

@@ -14,16 +14,14 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from agent import llm
-from agent.judge import Judge
-from agent.retrieval import QuestionVectors
-from agent.support import AgentSettings, SupportAgent
+from agent.cli import agents_of
+from agent.support import SupportAgent
 from pipeline import schema
 from pipeline.embed import encoder
 from pipeline.engine import brokers_of
 from pipeline.fire import Door
-from pipeline.schema import ARMS, Arm, Database
+from pipeline.schema import Arm, Database
 from pipeline.settings import ROOT, settings
-from pipeline.store import ContextStore
 from ui.engine_link import EngineLink
 from ui.pulse import Pulse
 
@@ -45,15 +43,7 @@ def database() -> Database:
 @st.cache_resource(show_spinner=False)
 def agents() -> dict[Arm, SupportAgent]:
     """The two support agents: one class, one vector memory, one judge, two tables."""
-    chosen = settings()
-    vectors, judge = QuestionVectors(encoder(chosen.embedder)), Judge(database())
-    shape = AgentSettings(model=chosen.agent_model, home_zone=chosen.home_zone)
-    return {
-        arm: SupportAgent(
-            arm, ContextStore(chosen.stores, arm, chosen.embedder), vectors, judge, shape
-        )
-        for arm in ARMS
-    }
+    return {agent.arm: agent for agent in agents_of(settings(), database())}
 
 
 def door() -> Door:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from agent.cli import as_of
 from pipeline.schema import ARMS
 from ui import answer_card, asking, components, console, frame, resources, state
 from ui.console import Situated
@@ -92,11 +93,9 @@ def _ask(customer_id: str) -> None:
         return
     world = resources.pulse().world()
     now = world.clock.now()
-    as_of = {"batch": world.batch_as_of, "stream": now}
-    conversation = asking.ask(
-        resources.agents(), question, customer_id, now, {arm: as_of[arm] for arm in ARMS},
-        world.events,
-    )  # fmt: skip
+    known = as_of(resources.database(), now)
+    asked = asking.Question(question, customer_id, now, known, world.events)
+    conversation = asking.ask(resources.agents(), asked, resources.warm_up())
     asking.wait(conversation, _QUICK_S)
     state.put(state.CONVERSATION, conversation)
 
@@ -118,6 +117,6 @@ def _cards(was_busy: bool) -> None:
 def _since_asked(conversation: asking.Conversation | None) -> str:
     """What this session has fired since it asked, in words."""
     fired = state.get(state.FIRED)
-    if conversation is None or fired is None or fired <= conversation.after:
+    if conversation is None or fired is None or fired <= conversation.question.after:
         return ""
     return answer_card.in_words(state.get(state.FIRED_TYPE) or "raw item")

@@ -59,7 +59,7 @@ def untold() -> Row:
     stream = [{"name": name, "title": title, "state": "todo"} for name, _, title in STREAM]
     batch = [{"name": name, "state": "todo"} for name in ("record", "waits", *dict(BATCH))]
     return {
-        "title": [text("Fire an event on the left: here you see where it is")],
+        "title": [text("Fire an event: here you see where it is")],
         "lanes": [
             {"arm": "stream", "name": "☀ stream", "segments": stream, "end": []},
             {"arm": "batch", "name": "☾ batch", "segments": batch, "end": []},
