@@ -81,7 +81,14 @@ def from_rfc3339(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time needs an offset or Z, such as 2013-02-08T14:07:00Z")
-    return moment.astimezone(UTC)
+    return _utc(moment)
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # the first and the last hours that Python can count
+        raise ValueError(f"{moment} lies outside the years 1 to 9999 in UTC") from None
 
 
 @cache
@@ -115,7 +122,7 @@ def parse_local(text: str, airport: str) -> datetime:
         raise ValueError(f"{text!r} is neither RFC 3339 nor YYYY-MM-DD HH:MM") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone_of(airport))
-    return moment.astimezone(UTC)
+    return _utc(moment)
 
 
 def local(text: str, airport: str) -> datetime:

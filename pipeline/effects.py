@@ -11,7 +11,7 @@ never overwrites newer news.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import insert, select, update
@@ -41,6 +41,9 @@ from pipeline.images import Row, image
 
 Handler = Callable[[Connection, Event, Row | None], bool]
 
+# Beyond it a time is a mistake, and near the ends of the calendar one that no zone can show.
+FURTHEST_FROM_PLAN = timedelta(days=30)
+
 
 def _existing(event: Event, before: Row | None) -> Row:
     if before is None:
@@ -63,11 +66,15 @@ def _update_flight(connection: Connection, before: Row, **values: Any) -> bool:
     return True
 
 
-def _airport_time(text_: str, airport: str, field: str) -> datetime:
+def _airport_time(text_: str, airport: str, field: str, planned: str) -> datetime:
     try:
-        return parse_local(text_, airport)
-    except (ValueError, OverflowError) as bad:
+        moment = parse_local(text_, airport)
+    except ValueError as bad:
         raise ContractError(field, str(bad)) from None
+    if abs(moment - from_rfc3339(planned)) > FURTHEST_FROM_PLAN:
+        days = FURTHEST_FROM_PLAN.days
+        raise ContractError(field, f"{text_} is more than {days} days from the planned {planned}")
+    return moment
 
 
 def _moved(row: Row, departure: datetime) -> str:
@@ -78,10 +85,14 @@ def _moved(row: Row, departure: datetime) -> str:
 
 def _flight_delayed(connection: Connection, event: Event, before: Row | None) -> bool:
     row, data = _existing(event, before), cast("FlightDelayed", event.payload)
-    departure = _airport_time(data.new_departure, row["origin"], "data.new_departure")
+    departure = _airport_time(
+        data.new_departure, row["origin"], "data.new_departure", row["scheduled_departure"]
+    )
     arrival = _moved(row, departure)
     if data.new_arrival:
-        landing = _airport_time(data.new_arrival, row["destination"], "data.new_arrival")
+        landing = _airport_time(
+            data.new_arrival, row["destination"], "data.new_arrival", row["scheduled_arrival"]
+        )
         if landing <= departure:
             raise ContractError("data.new_arrival", "expected a time after data.new_departure")
         arrival = to_rfc3339(landing)
@@ -116,7 +127,7 @@ def _flight_gate_changed(connection: Connection, event: Event, before: Row | Non
 
 def _flight_departed(connection: Connection, event: Event, before: Row | None) -> bool:
     row, data = _existing(event, before), cast("FlightActual", event.payload)
-    actual = _airport_time(data.actual, row["origin"], "data.actual")
+    actual = _airport_time(data.actual, row["origin"], "data.actual", row["scheduled_departure"])
     if _late(event, row, "status_changed_at"):
         return False
     return _update_flight(
@@ -131,7 +142,7 @@ def _flight_departed(connection: Connection, event: Event, before: Row | None) -
 
 def _flight_landed(connection: Connection, event: Event, before: Row | None) -> bool:
     row, data = _existing(event, before), cast("FlightActual", event.payload)
-    actual = _airport_time(data.actual, row["destination"], "data.actual")
+    actual = _airport_time(data.actual, row["destination"], "data.actual", row["scheduled_arrival"])
     if _late(event, row, "status_changed_at"):
         return False
     return _update_flight(
