@@ -84,10 +84,12 @@ def load(
 
     Raises:
         WorldError: the folder has a bad row; nothing was changed.
+        WrongEncoder: its vectors are another encoder's; nothing was changed.
     """
     loaded = _read(source)
+    shipped = VectorFile.read(source.folder / VECTORS, encoder.name)
     made = _replace_rows(state.database, state.home, loaded, source, start)
-    vectors = _vectors(made, encoder, source.folder / VECTORS, progress)
+    vectors = _vectors(made, encoder, shipped, progress)
     embedded = [Embedded(one, vector) for one, vector in zip(made, vectors, strict=True)]
     with reset_fence(state.home):
         for store in state.stores:
@@ -220,13 +222,12 @@ def _begin(connection: Connection, start: Start) -> None:
 
 
 def _vectors(
-    made: Sequence[Document], encoder: Encoder, shipped: Path, progress: Progress | None
+    made: Sequence[Document], encoder: Encoder, shipped: VectorFile, progress: Progress | None
 ) -> list[Any]:
     """One vector a document: shipped where the passage is known, embedded where it is not."""
-    known = VectorFile.read(shipped, encoder.name)
     vectors: dict[str, Any] = {}
     for document in made:
-        vector = known.get(document.passage)
+        vector = shipped.get(document.passage)
         if vector is not None:
             vectors[document.passage] = vector.astype("float32")
     missing = sorted({document.passage for document in made} - vectors.keys(), key=len)
