@@ -7,7 +7,7 @@ column and what was expected. Not here: the context stores, which `loading` fill
 from __future__ import annotations
 
 import csv
-import json
+import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,17 +17,20 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     StringConstraints,
     ValidationError,
 )
 
 from pipeline.clock import from_rfc3339, parse_local, to_rfc3339, zone_of
-from pipeline.events import Cabin, CustomerId, Day, FlightNumber, Seat, Tier
+from pipeline.events import Cabin, CustomerId, Day, FlightNumber, Seat, Tier, json_object
 
 Row = dict[str, Any]
+FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 
 class WorldError(ValueError):
@@ -62,12 +65,20 @@ def _optional(text: object) -> object:
     return None if text == "" else text
 
 
+def _in_living_memory(day: str) -> str:
+    # Room to move a world by centuries and to show it in any zone without the calendar's ends.
+    if not FIRST_YEAR <= int(day[:4]) <= LAST_YEAR:
+        raise ValueError(f"expected a year from {FIRST_YEAR} to {LAST_YEAR}, got {day}")
+    return day
+
+
 Locator = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{5,8}$")]
 Airport = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Optional = Annotated[str | None, BeforeValidator(_optional)]
 OptionalSeat = Annotated[Seat | None, BeforeValidator(_optional)]
 Moment = Annotated[str, StringConstraints(min_length=1)]
+FlightDay = Annotated[Day, AfterValidator(_in_living_memory)]
 
 
 class _Line(BaseModel):
@@ -84,7 +95,7 @@ class CustomerLine(_Line):
 
 class FlightLine(_Line):
     flight_number: FlightNumber
-    date: Day
+    date: FlightDay
     origin: Airport
     destination: Airport
     scheduled_departure: Moment
@@ -104,7 +115,7 @@ class BookingLine(_Line):
 
 class SegmentLine(_Line):
     locator: Locator
-    segment: int
+    segment: Annotated[int, Field(ge=1, le=99)]
     flight_number: FlightNumber
     date: Day
     seat: OptionalSeat = None
@@ -163,13 +174,10 @@ def read(folder: Path, *, zone: ZoneInfo, first_day: date | None = None) -> Worl
         raise WorldError("flights.csv", 2, "-", "expected at least one flight")
     moved = (first_day - min(days)).days if first_day else 0
     _check_references(tables)
-    flights = {
-        (row["flight_number"], row["date"]): _flight_row(number, row, moved)
-        for number, row in tables["flights"]
-    }
+    flights = [_flight_row(number, row, moved) for number, row in tables["flights"]]
     rows: dict[str, list[Row]] = {
         "customers": [row for _, row in tables["customers"]],
-        "flights": list(flights.values()),
+        "flights": flights,
         "bookings": [_booking_row(number, row, moved, zone) for number, row in tables["bookings"]],
         "segments": [
             row | {"date": _move_day(row["date"], moved)} for _, row in tables["segments"]
@@ -194,13 +202,15 @@ def read_events(path: Path, moved_days: int, zone: ZoneInfo) -> Iterator[Row]:
     Raises:
         WorldError: a line is not a JSON object with a time.
     """
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
-                yield move_event(json.loads(line), moved_days, zone)
-            except (ValueError, KeyError, TypeError, AttributeError) as bad:
+                event = json_object(line)
+                from_rfc3339(event["time"])
+                yield move_event(event, moved_days, zone)
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as bad:
                 raise WorldError(
                     path.name, number, "time", f"expected a CloudEvent with a time ({bad})"
                 ) from None
@@ -267,18 +277,24 @@ def _read_csv(folder: Path, name: str) -> Numbered:
         return []
     found: Numbered = []
     seen: dict[tuple[Any, ...], int] = {}
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines, strict=True)
-            for line in reader:
-                row = _checked(path.name, reader.line_num, model, line)
-                _check_unique(path.name, reader.line_num, key, row, seen)
-                found.append((reader.line_num, row))
-    except UnicodeDecodeError as bad:
-        raise WorldError(path.name, len(found) + 2, "-", f"expected UTF-8 ({bad.reason})") from None
+        for line in reader:
+            row = _checked(path.name, reader.line_num, model, line)
+            _check_unique(path.name, reader.line_num, key, row, seen)
+            found.append((reader.line_num, row))
     except csv.Error as bad:
-        raise WorldError(path.name, len(found) + 2, "-", f"expected CSV ({bad})") from None
+        raise WorldError(path.name, reader.line_num, "-", f"expected CSV ({bad})") from None
     return found
+
+
+def _text(path: Path) -> str:
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as bad:
+        line = raw.count(b"\n", 0, bad.start) + 1
+        raise WorldError(path.name, line, "-", f"expected UTF-8 ({bad.reason})") from None
 
 
 def _checked(file: str, number: int, model: type[_Line], line: Row) -> Row:
@@ -328,7 +344,7 @@ def _check_references(tables: dict[str, Numbered]) -> None:
 
 def _moment(file: str, number: int, column: str, parse: Callable[[], datetime]) -> str:
     try:
-        return to_rfc3339(parse())
+        return _in_living_memory(to_rfc3339(parse()))
     except (ValueError, OverflowError) as bad:
         raise WorldError(file, number, column, str(bad)) from None
 
@@ -386,7 +402,7 @@ def _with_position(rows: list[Row]) -> list[Row]:
 
 def _policies(folder: Path) -> Iterator[Row]:
     for path in sorted((folder / "policies").glob("*.md")):
-        title, _, text = path.read_text(encoding="utf-8").strip().partition("\n")
+        title, _, text = _text(path).replace("\r\n", "\n").strip().partition("\n")
         if not title.startswith("# ") or not text.strip():
             raise WorldError(path.name, 1, "-", "expected '# Title', then the text")
         yield {"slug": path.stem, "title": title[2:].strip(), "text": text.strip()}
