@@ -204,11 +204,15 @@ class ContextStore:
 _NO_LIMIT = 1_000_000
 
 
-def _own(customer_id: str) -> Any:
+def _audience(customer_id: str) -> str:
     # The bar is the separator: an id that holds one could name somebody else's documents.
     if not customer_id or "|" in customer_id:
         raise ValueError(f"{customer_id!r} is no customer id")
-    return col("audience").contains(f"|{customer_id}|")
+    return f"|{customer_id}|"
+
+
+def _own(customer_id: str) -> Any:
+    return col("audience").contains(_audience(customer_id))
 
 
 def _visible_to(customer_id: str) -> Any:
@@ -231,7 +235,7 @@ def _row(one: Embedded) -> dict[str, Any]:
         "doc_id": document.doc_id,
         "kind": document.kind,
         "customer_ids": list(document.customer_ids),
-        "audience": "".join(f"|{customer}|" for customer in document.customer_ids),
+        "audience": "".join(_audience(customer) for customer in document.customer_ids),
         "entities": list(document.entities),
         "text": document.text,
         "facts": json.dumps(document.facts, ensure_ascii=False),
