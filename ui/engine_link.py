@@ -32,6 +32,7 @@ _LABELS = {
 }
 _LOOK_EVERY_S = 0.5
 _READY_EVERY_S = 1.5
+_REASONS = ("load: ", "up: ")  # how the command line begins the line that says why
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,13 @@ class EngineLink:
         with self._lock:
             self._spawn()
             self._looked_at = 0.0
+
+    def close(self) -> None:
+        """End the engine that this has started, if any."""
+        with self._lock:
+            if self._own and self._own.stdin:
+                self._own.stdin.close()
+                self._own.wait()
 
     def _look_now(self) -> Look:
         if read_state(self._home) is None:
@@ -125,10 +133,11 @@ class EngineLink:
 
 
 def _last_line(path: Path, start: int) -> str:
-    """The last line an engine wrote that is not a traceback's, from byte `start` on."""
+    """Why an engine ended, in its own words from byte `start` on: `up: …`, else its last line."""
     with contextlib.suppress(OSError), path.open("rb") as file:
         file.seek(start)
         lines = file.read().decode("utf-8", "replace").splitlines()
-        told = [line.strip() for line in lines if line.strip() and not line.startswith(" ")]
-        return told[-1].removeprefix("up: ") if told else ""
+        reasons = [line for line in lines if line.startswith(_REASONS)]
+        told = reasons or [line for line in reversed(lines) if line.strip()]
+        return told[0].split(": ", 1)[-1].strip() if told else ""
     return ""

@@ -1,0 +1,138 @@
+"""One story in a real browser, on an engine that the page starts: cancel, ask both, see who knows.
+
+With it what only a browser can tell: no console errors, no request that leaves this machine, a
+chart that is never drawn anew, no sideways scrolling on a phone, the same formats as Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from pipeline.engine import read_state
+from tests import pages
+from tests.engines import wait
+from tests.test_ui_ages import AIRLINE, WALL
+from ui.components import WEB
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("story") / "home"
+
+
+@pytest.fixture(scope="module")
+def url(home: Path) -> Iterator[str]:
+    """The app on a fresh state folder, the clock standing at midnight. Its engine ends with it."""
+    with pages.served(home, AUTOPLAY="false", CLOCK_OPENS="00:00") as (address, _):
+        yield address
+        engine = read_state(home)
+        assert engine
+    pids = [engine["pid"], *(child["pid"] for child in engine["children"])]
+    wait(lambda: not any(map(psutil.pid_exists, pids)), 20, f"left behind: {pids}")
+
+
+@pytest.fixture(scope="module")
+def chromium(browser_path: str) -> Iterator[Browser]:
+    with pages.browser(browser_path) as started:
+        yield started
+
+
+def test_the_story(chromium: Browser, url: str) -> None:
+    said: list[str] = []
+    left: list[str] = []
+    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.on("console", lambda message: said.append(message.text) if bad(message.type) else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: None if local(request.url) else left.append(request.url))
+    page.goto(url)
+    badges = page.locator(".badge")
+    badges.nth(1).wait_for(timeout=pages.FIRST_ANSWER_MS)
+    expect(badges).to_have_text(["✓ Current", "✓ Current"])
+
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".stream .end")).to_contain_text("✓")
+    page.get_by_role("button", name="Ask both").click()
+    expect(badges.first).to_contain_text("◷ Stale · was true until 00:00")
+    expect(badges.last).to_have_text("✓ Current")
+    expect(page.locator("mark.stale").first).to_be_visible()
+    expect(page.locator(".why").first).to_contain_text("Contradicted by flight cancelled")
+
+    page.get_by_role("button", name="Run now").click()
+    expect(page.locator(".batch .end")).to_contain_text("✓", timeout=60_000)
+    page.get_by_role("button", name="Ask both").click()
+    expect(badges.first).to_have_text("✓ Current")
+    assert not said
+    assert not left
+    context.close()
+
+
+def bad(message_type: str) -> bool:
+    return message_type in ("error", "warning")
+
+
+def local(address: str) -> bool:
+    return address.startswith(pages.LOCAL)
+
+
+def test_keys_fire_events(chromium: Browser, url: str) -> None:
+    page = pages.opened(chromium, url, 1280, 720)
+    page.keyboard.press("6")
+    expect(page.locator(".title .strong").first).to_have_text("tweet")
+    page.close()
+
+
+def test_the_chart_is_updated_and_never_drawn_anew(chromium: Browser, url: str) -> None:
+    page = pages.opened(chromium, url, 1280, 720)
+    page.locator(".airline-chart .main-svg").first.wait_for()
+    page.evaluate(
+        """() => {
+            const chart = document.querySelector(".airline-chart .chart");
+            window.kept = chart; window.updates = 0;
+            chart.on("plotly_afterplot", () => { window.updates += 1; });
+        }"""
+    )
+    page.wait_for_function("window.updates >= 12", timeout=60_000)
+    assert page.evaluate("window.kept === document.querySelector('.airline-chart .chart')")
+    assert page.evaluate("window.kept.isConnected")
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_does_not_scroll_sideways(chromium: Browser, url: str, scheme: str) -> None:
+    page = pages.opened(chromium, url, 390, 844, scheme)
+    assert widest(page) <= 390
+    page.close()
+
+
+def test_one_screen_of_a_projector_holds_it_all(chromium: Browser, url: str) -> None:
+    page = pages.opened(chromium, url, 1280, 720)
+    main = "document.querySelector('[data-testid=stMain]')"
+    assert page.evaluate(f"{main}.scrollHeight") <= 720
+    assert widest(page) <= 1280
+    page.close()
+
+
+def widest(page: Page) -> int:
+    return int(
+        page.evaluate(
+            """Math.max(document.documentElement.scrollWidth,
+                        document.querySelector('[data-testid=stMain]').scrollWidth)"""
+        )
+    )
+
+
+def test_the_browser_formats_ages_as_python_does(chromium: Browser) -> None:
+    page = chromium.new_page()
+    page.evaluate((WEB / "clockwork.js").read_text(encoding="utf-8") + ";window.formats = "
+                  "{ wall: wallAge, airline: airlineAge };")  # fmt: skip
+    for name, cases in (("wall", WALL), ("airline", AIRLINE)):
+        seconds = [float(one) for one in cases]
+        found = page.evaluate(f"(all) => all.map(window.formats.{name})", seconds)
+        assert found == list(cases.values())
+    page.close()
