@@ -30,7 +30,10 @@ from pipeline.schema import Database
 from pipeline.world import read_events
 
 TICK_S = 0.05
-BURST = 25  # events fired in one tick at most, so that a jump of hours can still be paused
+# Events fired in one tick at most: a hundred a second, about what one worker embeds. After a jump
+# of hours the rest follows, and the stream is not made to look slow by a flood no airline sends.
+BURST = 5
+STREAM_READY_S = 20.0  # an opening's events wait this long for the worker, then go all the same
 REMEMBER_EVERY = 50
 
 log = logging.getLogger(__name__)
@@ -77,6 +80,10 @@ class Player:
 
     def serve(self, stop: threading.Event) -> None:
         """Play until `stop` is set."""
+        patient_until = time.monotonic() + STREAM_READY_S
+        while not self._database.get("ready/stream") and time.monotonic() < patient_until:
+            if stop.wait(TICK_S):
+                return
         while not stop.wait(TICK_S):
             self._follow_epoch()
             self.play_due()
