@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
@@ -19,7 +20,7 @@ from tests import pages
 
 FOLDER = ROOT / "docs" / "img"
 SIZES = {"desktop": (1280, 720), "phone": (390, 844)}
-_RUN_IN_MS = 25_000  # long enough for the chart to have a story of its own
+_RUN_IN_S = 75.0  # long enough for a batch run, and for the chart to have a story of its own
 
 
 def main() -> int:
@@ -32,9 +33,11 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="airline-shots-") as folder,
-        pages.served(Path(folder) / "home", AUTOPLAY="true", CLOCK_OPENS="11:20") as (url, _),
+        pages.served(Path(folder) / "home", AUTOPLAY="true", CLOCK_OPENS="05:00") as (url, _),
         pages.browser(path) as browser,
     ):
+        pages.opened(browser, url, 1280, 720).close()
+        time.sleep(_RUN_IN_S)
         for scheme in ("light", "dark"):
             for name, (width, height) in SIZES.items():
                 take(browser, url, (width, height), scheme, FOLDER / f"live-{name}-{scheme}.png")
@@ -44,9 +47,8 @@ def main() -> int:
 def take(browser: Browser, url: str, size: tuple[int, int], scheme: str, to: Path) -> None:
     """One screenshot in the middle of the story."""
     page = pages.opened(browser, url, *size, scheme)
-    page.wait_for_timeout(_RUN_IN_MS)
     page.keyboard.press("1")
-    page.wait_for_timeout(1500)
+    expect(page.locator(".stream .end")).to_contain_text("✓", timeout=60_000)
     page.keyboard.press("A")
     expect(page.locator("mark.stale").first).to_be_visible(timeout=20_000)
     page.wait_for_timeout(2500)

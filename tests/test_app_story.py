@@ -19,6 +19,8 @@ from tests.engines import wait
 from tests.test_ui_ages import AIRLINE, WALL
 from ui.components import WEB
 
+ASKED = "Is my flight to Chicago still on time?"
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -67,6 +69,7 @@ def test_the_story(chromium: Browser, url: str) -> None:
     expect(page.locator(".batch .end")).to_contain_text("✓", timeout=60_000)
     page.get_by_role("button", name="Ask both").click()
     expect(badges.first).to_have_text("✓ Current")
+    expect(page.get_by_role("textbox", name="Question")).to_have_value(ASKED)
     assert not said
     assert not left
     context.close()

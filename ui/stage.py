@@ -33,8 +33,8 @@ def _open_with_a_question(at: Situated) -> None:
         return
     state.put(state.OPENED, True)
     own = _own_question(at)
-    state.put(state.QUESTION, own)
-    _ask(at.situation.customer["customer_id"])
+    state.put_question(own)
+    _ask(at.situation.customer["customer_id"], own)
 
 
 def _own_question(at: Situated) -> str:
@@ -51,7 +51,8 @@ def _question(at: Situated) -> None:
     ):
         st.text_input(
             "Question",
-            key=state.QUESTION,
+            state.get(state.QUESTION),
+            key=state.question_key(),
             max_chars=_LONGEST,
             placeholder="Ask both airlines the same question",
             label_visibility="collapsed",
@@ -61,7 +62,7 @@ def _question(at: Situated) -> None:
             type="primary",
             key="ask-both",
             shortcut="A",
-            on_click=_ask,
+            on_click=_ask_typed,
             args=(at.situation.customer["customer_id"],),
         )
 
@@ -82,15 +83,19 @@ def _suggestions(at: Situated) -> None:
 def _ask_suggestion(customer_id: str) -> None:
     chosen = state.get(state.SUGGESTION)
     if chosen:
-        state.put(state.QUESTION, chosen)
+        state.put_question(chosen)
         state.put(state.SUGGESTION, None)
-        _ask(customer_id)
+        _ask(customer_id, chosen)
 
 
-def _ask(customer_id: str) -> None:
-    question = str(state.get(state.QUESTION)).strip()
-    if not question:
-        return
+def _ask_typed(customer_id: str) -> None:
+    typed = str(state.get(state.question_key()) or "").strip()
+    if typed:
+        state.put(state.QUESTION, typed)
+        _ask(customer_id, typed)
+
+
+def _ask(customer_id: str, question: str) -> None:
     world = resources.pulse().world()
     now = world.clock.now()
     known = as_of(resources.database(), now)

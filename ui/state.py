@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 CUSTOMER = "customer"  # customer id of the picker
-QUESTION = "question"  # text of the question box
+QUESTION = "question"  # text that the question box begins with
+QUESTIONS = "questions"  # how often that was set: part of the box's own key, see question_key
 SUGGESTION = "suggestion"  # the chip that was clicked, cleared at once
 CONVERSATION = "conversation"  # asking.Conversation that the cards show, or None
 FIRED = "fired"  # outbox sequence of the last event this session fired, or None
@@ -26,6 +27,7 @@ OPENED = "opened"  # whether this session has had its first question
 DEFAULTS: dict[str, Any] = {
     CUSTOMER: None,
     QUESTION: "",
+    QUESTIONS: 0,
     CONVERSATION: None,
     FIRED: None,
     FIRED_NOTE: "",
@@ -50,6 +52,21 @@ def get(key: str) -> Any:
 def put(key: str, value: Any) -> None:
     """Set the value of a key; of a widget's key only before the widget is drawn."""
     st.session_state[key] = value
+
+
+def question_key() -> str:
+    """Key of the question box. Each text that we put into it makes a new box.
+
+    A value that is set on a box which is there already is lost in the browser when the next run
+    comes quickly; a new box begins with its text.
+    """
+    return f"{QUESTION}-{get(QUESTIONS)}"
+
+
+def put_question(text: str) -> None:
+    """Put a text into the question box."""
+    put(QUESTION, text)
+    put(QUESTIONS, get(QUESTIONS) + 1)
 
 
 def notify(text: str) -> None:
