@@ -21,16 +21,16 @@ from pipeline import schema
 from pipeline.clock import to_rfc3339
 from pipeline.events import PAYLOADS, SOURCES, ContractError, source_of
 from pipeline.schema import Arm
-from tests.worlds import CUSTOMERS, DAY, FLIGHTS, NOON, Airline, add, folder
+from tests.worlds import DAY, NOON, Airline, add, folder
 
 Fields = dict[str, Any]
 
-# Two names that nobody knows are among them: such events are refused, and that is fine.
-NUMBER = st.sampled_from([*FLIGHTS, "EA9"])
-LOCATOR = st.sampled_from([*(f"AAAAA{n}" for n in (1, 2, 3, 4)), "NEW001", "NEW002"])
-CUSTOMER = st.sampled_from([*CUSTOMERS, "nobody"])
-TAG = st.sampled_from(["0016123456", "0016123457", "0016999999"])
-SEAT = st.sampled_from(["1A", "2A", "9F"])
+# Few names, so that events meet on one entity; one that nobody knows: its events are refused.
+NUMBER = st.sampled_from(["EA1", "EA1", "EA1", "EA2", "EA9"])
+LOCATOR = st.sampled_from(["AAAAA1", "AAAAA1", "AAAAA2", "NEW001"])
+CUSTOMER = st.sampled_from(["C1", "C1", "C_3", "c1", "nobody"])
+TAG = st.sampled_from(["0016123456", "0016999999"])
+SEAT = st.sampled_from(["1A", "5C", "9F"])
 TEXT = st.text(min_size=1, max_size=30) | st.just("mail a@b.org or +1 212 555 0142, \x00 “🧳”")
 REASON = st.none() | st.sampled_from(["snow", 'the "storm" ❄️'])
 LOCAL_TIME = st.integers(0, 23).map(lambda hour: f"{DAY} {hour:02}:10")
@@ -48,7 +48,7 @@ SCAN = st.fixed_dictionaries({"locator": LOCATOR, "location": REASON, "flight": 
 DATA: dict[str, st.SearchStrategy[Fields]] = {
     "flight.delayed": st.fixed_dictionaries({"new_departure": LOCAL_TIME, "reason": REASON}),
     "flight.cancelled": BECAUSE,
-    "flight.gate_changed": st.fixed_dictionaries({"gate": st.sampled_from(["A1", "C12", "?"])}),
+    "flight.gate_changed": st.fixed_dictionaries({"gate": st.sampled_from(["A1", "C12"])}),
     "flight.departed": ACTUAL,
     "flight.landed": ACTUAL,
     "booking.created": st.fixed_dictionaries(
@@ -73,7 +73,7 @@ DATA: dict[str, st.SearchStrategy[Fields]] = {
     "interaction.call": SAID,
     "interaction.email": SAID,
     "customer.tier_changed": st.fixed_dictionaries({"tier": st.sampled_from(["gold", "silver"])}),
-    "customer.contact_changed": st.fixed_dictionaries({"email": st.sampled_from(["a@b.de", "?"])}),
+    "customer.contact_changed": st.fixed_dictionaries({"email": st.just("a@b.de")}),
     "policy.updated": st.fixed_dictionaries({"title": st.just("Pets"), "text": TEXT}),
 }
 SUBJECTS: dict[str, st.SearchStrategy[str]] = {
@@ -88,13 +88,17 @@ SUBJECTS: dict[str, st.SearchStrategy[str]] = {
 }
 
 
+# What changes an entity again and again comes most often.
+TYPES = [*DATA, *2 * [one for one in DATA if one.split(".")[0] in ("flight", "customer", "policy")]]
+
+
 @st.composite
 def cloud_events(draw: Callable[[st.SearchStrategy[Any]], Any]) -> bytes:
-    event_type = draw(st.sampled_from(list(DATA)))
-    late = timedelta(minutes=draw(st.integers(-500, 100)))
+    event_type = draw(st.sampled_from(TYPES))
+    late = timedelta(minutes=draw(st.sampled_from([-500, -60, -10, 0, 5, 30, 90])))
     fields = {
         "specversion": "1.0",
-        "id": str(uuid.UUID(int=draw(st.integers(1, 40)))),  # the same id twice is likely
+        "id": str(uuid.UUID(int=draw(st.integers(1, 99)))),  # the same id twice is likely
         "source": source_of(event_type),
         "type": event_type,
         "subject": draw(SUBJECTS[event_type.split(".")[0]]),
@@ -104,10 +108,9 @@ def cloud_events(draw: Callable[[st.SearchStrategy[Any]], Any]) -> bytes:
     return json.dumps(fields).encode()
 
 
-GARBAGE = st.binary(max_size=20) | st.sampled_from([b"", b"{}", b"[[[[", b'{"type": NaN}', b"\xff"])
-ITEMS = st.lists(
-    cloud_events() | cloud_events() | cloud_events() | GARBAGE, min_size=1, max_size=30
-)
+GARBAGE = st.binary(max_size=20) | st.sampled_from([b"", b"{}", b"[[[[", b'{"type": NaN}'])
+ITEM = st.integers(0, 9).flatmap(lambda die: cloud_events() if die else GARBAGE)
+ITEMS = st.lists(ITEM, min_size=15, max_size=30)
 
 
 def test_every_event_type_is_drawn() -> None:
