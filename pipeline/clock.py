@@ -34,8 +34,12 @@ class ClockState(BaseModel):
         """Airline time (UTC) at wall time `wall` (s since the epoch; default: now)."""
         if self.paused:
             return self.anchor_airline
-        elapsed = max(0.0, (time.time() if wall is None else wall) - self.anchor_wall)
-        return min(self.anchor_airline + timedelta(seconds=elapsed * self.factor), self.holds_at)
+        wall = time.time() if wall is None else wall
+        elapsed = max(0.0, wall - self.anchor_wall) * self.factor
+        # Compared before it is added: a sum beyond the year 9999 would be an error.
+        if elapsed >= (self.holds_at - self.anchor_airline).total_seconds():
+            return self.holds_at
+        return self.anchor_airline + timedelta(seconds=elapsed)
 
     def wall_at(self, airline: datetime) -> float | None:
         """Wall time (s since the epoch) at which `airline` comes; None while paused or never."""
