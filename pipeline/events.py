@@ -72,7 +72,7 @@ Rfc3339 = Annotated[str, AfterValidator(_time)]
 AirportTime = Annotated[str, AfterValidator(_local_or_rfc3339)]
 Day = Annotated[str, AfterValidator(_day)]
 FlightNumber = Annotated[str, AfterValidator(_flight_number)]
-Seat = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,2}[A-K]$", to_upper=True)]
+Seat = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,2}[A-Ka-k]$", to_upper=True)]
 CustomerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
 Cabin = Literal["economy", "premium", "business", "first"]
 Tier = Literal["regular", "silver", "gold"]
@@ -95,7 +95,9 @@ class FlightCancelled(Data):
 
 
 class FlightGateChanged(Data):
-    gate: Annotated[str, StringConstraints(pattern=r"^[A-Z]?[0-9]{1,3}[A-Z]?$", to_upper=True)]
+    gate: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z]?[0-9]{1,3}[A-Za-z]?$", to_upper=True)
+    ]
 
 
 class FlightActual(Data):
