@@ -128,16 +128,14 @@ class EngineLink:
             )
 
     def _why_not(self) -> str:
-        last = _last_line(self._settings.logs / LOG, self._began)
-        return last or f"the engine stopped; see {self._settings.logs / LOG}"
+        return _reason(self._settings.logs / LOG, self._began) or "it was stopped"
 
 
-def _last_line(path: Path, start: int) -> str:
-    """Why an engine ended, in its own words from byte `start` on: `up: …`, else its last line."""
+def _reason(path: Path, start: int) -> str:
+    """Why an engine ended, in its own words from byte `start` on; empty if it gave none."""
     with contextlib.suppress(OSError), path.open("rb") as file:
         file.seek(start)
         lines = file.read().decode("utf-8", "replace").splitlines()
         reasons = [line for line in lines if line.startswith(_REASONS)]
-        told = reasons or [line for line in reversed(lines) if line.strip()]
-        return told[0].split(": ", 1)[-1].strip() if told else ""
+        return reasons[0].split(": ", 1)[-1].strip() if reasons else ""
     return ""
