@@ -35,6 +35,7 @@ STAGE_TIMES = (
 )
 BASELINE = "baseline"
 COMPACT_EVERY = 64  # commits; each adds a fragment, and search slows with their number
+CACHE_BYTES = (16_000_000, 32_000_000)  # index and metadata; LanceDB's own 7 GB would be filled
 _ENCODER = b"encoder"
 
 
@@ -101,7 +102,9 @@ class ContextStore:
         self.arm = arm
         # Zero: every read asks for the newest commit. With the default a handle never sees what
         # another process wrote.
-        database = lancedb.connect(uri, read_consistency_interval=timedelta(0))
+        database = lancedb.connect(
+            uri, read_consistency_interval=timedelta(0), session=lancedb.Session(*CACHE_BYTES)
+        )
         self.table = database.create_table(
             f"context_{arm}", schema=schema(encoder_name), exist_ok=True
         )
