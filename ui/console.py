@@ -20,7 +20,7 @@ from pipeline.settings import ROOT
 from ui.situation import Row, Situation, Trip, free_seat, later_flights
 
 FILE = ROOT / "data" / "console.toml"
-CITY_NAMES_IN_CHIPS = 5  # how many questions are suggested at once
+MOST_QUESTIONS = 5  # how many questions are suggested at once
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def suggestions(at: Situated, fired_type: str | None, own: str | None) -> list[s
     wanted = [one for one in _questions() if one["when"] in fits]
     wanted.sort(key=lambda one: one["when"] != fired_type)
     texts = [_filled(one["text"], at) for one in wanted]
-    return list(dict.fromkeys([*([own] if own else []), *texts]))[:CITY_NAMES_IN_CHIPS]
+    return list(dict.fromkeys([*([own] if own else []), *texts]))[:MOST_QUESTIONS]
 
 
 def _flight(button: Button, at: Situated) -> Draft:
