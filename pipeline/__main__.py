@@ -153,7 +153,8 @@ def _stop_when_input_ends() -> None:
     import threading
 
     def watch() -> None:
-        while sys.stdin.buffer.read(1024):
+        # Not through sys.stdin: its lock, held by this thread at exit, is fatal to the interpreter.
+        while os.read(sys.stdin.fileno(), 1024):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -169,10 +170,15 @@ def _prepare(settings: Settings, brokers: str) -> None:
     import subprocess
 
     from pipeline.broker import Admin
-    from pipeline.schema import database
+    from pipeline.schema import SCHEMA, database
 
     Admin(brokers).ensure_topics(settings.topic_partitions)
     record = database(settings.database)
+    if record.get("loaded") and record.get("schema") != SCHEMA:
+        raise Failed(
+            f"{settings.airline_home} was made by another version of this program: delete that "
+            "folder, or set AIRLINE_HOME to another one"
+        )
     if not record.get("loaded"):
         _tell(f"loading the world in {settings.world}")
         # In a process of its own: the libraries that a load needs would stay in this one for good.

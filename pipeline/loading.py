@@ -97,6 +97,7 @@ def load(
             store.upsert(embedded)
             store.compact()
             store.mark_baseline()
+        state.database.put("schema", schema.SCHEMA)
         state.database.put("loaded", True)
     return len(made)
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 
 from pipeline import freshness, schema
-from pipeline.batch.schedule import next_run
+from pipeline.batch.timetable import next_run
 from pipeline.clock import to_rfc3339
 from pipeline.control import clock
 from pipeline.engine import processes
