@@ -82,10 +82,11 @@ def documents(image: Image, *, version: int, occurred_at: str) -> list[Document]
 
 # The lengths are those of RFC 5321; without them a long text without spaces takes minutes.
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
-_CARD = re.compile(r"(?<![\w-])(?:\d[ -]?){12,18}\d(?![\w-])")
+_GROUPS = re.compile(r"(?<![\w-])\d+(?:[ -]\d+)*(?!\w)")
 _PHONE = re.compile(r"(?<![\w-])\+?\(?\d[\d ().x/-]{6,20}\d(?!\w)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _DIGITS_OF_CARD = range(13, 20)
+_MOST_PARTS_OF_CARD = 2 * 19 - 1  # each digit a group of its own, and what separates them
 _DIGITS_OF_PHONE = range(9, 16)
 
 
@@ -95,8 +96,8 @@ def mask(text: str) -> str:
     Luhn's check (ISO/IEC 7812-1) tells a card from a ten-digit bag tag or any other long number.
     """
     text = _EMAIL.sub("[e-mail]", text)
-    text = _CARD.sub(lambda found: "[card]" if _is_card(found[0]) else found[0], text)
-    return _PHONE.sub(lambda found: "[phone]" if _is_phone(found[0]) else found[0], text)
+    text = _GROUPS.sub(lambda found: _without_cards(found[0]), text)
+    return _PHONE.sub(lambda found: _without_phone(found[0]), text)
 
 
 def clean(text: str) -> str:
@@ -104,14 +105,41 @@ def clean(text: str) -> str:
     return _CONTROL.sub(" ", text)
 
 
+def _without_cards(text: str) -> str:
+    # A card may stand among other groups of digits, such as before its date of expiry.
+    parts = re.split(r"([ -])", text)  # group, separator, group, …
+    masked: list[str] = []
+    start = 0
+    while start < len(parts):
+        ends = range(start + 1, min(start + _MOST_PARTS_OF_CARD, len(parts)) + 1, 2)
+        card = max((end for end in ends if _is_card("".join(parts[start:end]))), default=0)
+        masked += ["[card]"] if card else parts[start : start + 1]
+        start = card or start + 1
+        masked += parts[start : start + 1]  # the separator
+        start += 1
+    return "".join(masked)
+
+
+def _without_phone(text: str) -> str:
+    # The longest part, from the start to the end of a group of digits, that is a number.
+    for end in sorted((group.end() for group in re.finditer(r"\d+", text)), reverse=True):
+        if _is_phone(text[:end]):
+            return f"[phone]{text[end:]}"
+    return text
+
+
 def _digits(text: str) -> str:
     return re.sub(r"\D", "", text)
 
 
 def _is_card(text: str) -> bool:
-    digits = [int(digit) for digit in reversed(_digits(text))]
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
-    return len(digits) in _DIGITS_OF_CARD and (sum(digits[0::2]) + sum(doubled)) % 10 == 0
+    if len(text) < _DIGITS_OF_CARD.start:
+        return False
+    digits = _digits(text)
+    if len(digits) not in _DIGITS_OF_CARD:
+        return False
+    doubled = [sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2]]
+    return (sum(map(int, digits[-1::-2])) + sum(doubled)) % 10 == 0
 
 
 def _is_phone(text: str) -> bool:
