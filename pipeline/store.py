@@ -34,7 +34,9 @@ STAGE_TIMES = (
     "embedded_at",
 )
 BASELINE = "baseline"
-COMPACT_EVERY = 64  # commits; each adds a fragment, and search slows with their number
+# Commits between compactions. Each commit adds a fragment: an upsert takes 12 ms on a compacted
+# table and 22 ms on 64 fragments, a compaction 0.1 s, after the upsert that made it due.
+COMPACT_EVERY = 20
 CACHE_BYTES = (16_000_000, 32_000_000)  # index and metadata; LanceDB's own 7 GB would be filled
 _ENCODER = b"encoder"
 
@@ -105,16 +107,18 @@ class ContextStore:
         database = lancedb.connect(
             uri, read_consistency_interval=timedelta(0), session=lancedb.Session(*CACHE_BYTES)
         )
-        self.table = database.create_table(
-            f"context_{arm}", schema=schema(encoder_name), exist_ok=True
-        )
-        made_by = (self.table.schema.metadata or {}).get(_ENCODER, b"").decode()
-        if made_by != encoder_name:
-            raise WrongEncoder(
-                f"context_{arm} holds vectors of {made_by or 'an unknown encoder'}, EMBEDDER is "
-                f"{encoder_name}: set EMBEDDER back, or delete the state folder to start over"
-            )
+        name = f"context_{arm}"
         self._schema = schema(encoder_name)
+        try:
+            self.table = database.create_table(name, schema=self._schema, exist_ok=True)
+        except ValueError:  # it is there, with another schema, of which the encoder is a part
+            made_by = (database.open_table(name).schema.metadata or {}).get(_ENCODER, b"").decode()
+            if made_by == encoder_name:
+                raise
+            raise WrongEncoder(
+                f"{name} holds vectors of {made_by or 'an unknown encoder'}, EMBEDDER is "
+                f"{encoder_name}: set EMBEDDER back, or delete the state folder to start over"
+            ) from None
         self._columns = [name for name in self._schema.names if name != "vector"]
         self._commits = 0
 
