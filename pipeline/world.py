@@ -284,7 +284,8 @@ def _read_csv(folder: Path, name: str) -> Numbered:
             _check_unique(path.name, reader.line_num, key, row, seen)
             found.append((reader.line_num, row))
     except csv.Error as bad:
-        raise WorldError(path.name, reader.line_num, "-", f"expected CSV ({bad})") from None
+        # The row that begins after the last good one.
+        raise WorldError(path.name, reader.line_num + 1, "-", f"expected CSV ({bad})") from None
     return found
 
 
