@@ -135,8 +135,12 @@ def _up(words: argparse.Namespace, settings: Settings) -> None:
         try:
             _tell("starting the broker")
             supervisor.start_broker()
-            _prepare(settings, supervisor.brokers)
-            supervisor.start_workers()
+            record = _open_record(settings, supervisor.brokers)
+            # The stream worker needs seconds for its libraries and its model: it gets ready while
+            # the world is loaded, and waits for it.
+            supervisor.start("stream")
+            _load_first_world(settings, record)
+            supervisor.start("relay", "batch", "replay")
             _tell(f"the engine is up: broker {supervisor.brokers}, state {settings.airline_home}")
             supervisor.watch()
         except KeyboardInterrupt:
@@ -165,10 +169,8 @@ def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _prepare(settings: Settings, brokers: str) -> None:
-    """Topics, and the world if this state folder has none yet."""
-    import subprocess
-
+def _open_record(settings: Settings, brokers: str) -> Any:
+    """The record of this state folder, and the topics that its events go to."""
     from pipeline.broker import Admin
     from pipeline.schema import SCHEMA, database
 
@@ -179,14 +181,22 @@ def _prepare(settings: Settings, brokers: str) -> None:
             f"{settings.airline_home} was made by another version of this program: delete that "
             "folder, or set AIRLINE_HOME to another one"
         )
-    if not record.get("loaded"):
-        _tell(f"loading the world in {settings.world}")
-        # In a process of its own: the libraries that a load needs would stay in this one for good.
-        loading = [sys.executable, "-m", "pipeline", "load", str(settings.world), "--rebase"]
-        if subprocess.run(loading, check=False).returncode:
-            raise Failed("the world could not be loaded; see above")
     for name in ("relay", "stream", "batch", "replay"):
         record.put(f"ready/{name}", None)
+    return record
+
+
+def _load_first_world(settings: Settings, record: Any) -> None:
+    """Load the world of the settings if this state folder has none yet."""
+    import subprocess
+
+    if record.get("loaded"):
+        return
+    _tell(f"loading the world in {settings.world}")
+    # In a process of its own: the libraries that a load needs would stay in this one for good.
+    loading = [sys.executable, "-m", "pipeline", "load", str(settings.world), "--rebase"]
+    if subprocess.run(loading, check=False).returncode:
+        raise Failed("the world could not be loaded; see above")
 
 
 def _child(words: argparse.Namespace, settings: Settings) -> None:

@@ -75,6 +75,9 @@ def _stream(settings: Settings, stop: threading.Event) -> None:
     record = database(settings.database)
     model = encoder(settings.embedder)
     model.encode(["warm up"])
+    while not record.get("loaded"):
+        if stop.wait(0.05):
+            return
     worker = Worker(
         ContextSink(record, store(settings, "stream"), model, settings.airline_home),
         brokers=brokers_of(settings),

@@ -113,9 +113,9 @@ class Supervisor:
             self._add("broker", _broker_command(port))
         self._wait_for_broker()
 
-    def start_workers(self) -> None:
-        """Start the Python children: each is `python -m pipeline child NAME`."""
-        for name in ("relay", "stream", "batch", "replay"):
+    def start(self, *names: str) -> None:
+        """Start Python children: each is `python -m pipeline child NAME`."""
+        for name in names:
             self._add(name, [sys.executable, "-m", "pipeline", "child", name])
 
     def watch(self) -> None:

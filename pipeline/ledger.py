@@ -41,6 +41,17 @@ def done(database: Database, arm: Arm, sequences: Sequence[int]) -> set[int]:
     return {row["sequence"] for row in database.rows(query)}
 
 
+def unseen(database: Database, arm: Arm, sequences: Sequence[int]) -> tuple[int, set[int]]:
+    """The record's epoch, and those of `sequences` that the arm has not dealt with; one view."""
+    progress = schema.progress.c
+    query = (
+        select(progress.sequence).where(progress.arm == arm).where(progress.sequence.in_(sequences))
+    )
+    with database.read() as connection:
+        seen = set(connection.execute(query).scalars())
+        return schema.get_control(connection, "epoch"), set(sequences) - seen
+
+
 def newest_entry(database: Database, arm: Arm) -> float | None:
     """Wall time at which the arm last made an event searchable."""
     progress = schema.progress.c

@@ -29,10 +29,10 @@ from pipeline.fire import Door
 from pipeline.schema import Database
 from pipeline.world import read_events
 
-TICK_S = 0.05
+TICK_S = 0.1
 # Events fired in one tick at most: a hundred a second, about what one worker embeds. After a jump
 # of hours the rest follows, and the stream is not made to look slow by a flood no airline sends.
-BURST = 5
+BURST = 10
 STREAM_READY_S = 20.0  # an opening's events wait this long for the worker, then go all the same
 REMEMBER_EVERY = 50
 

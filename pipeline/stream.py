@@ -185,8 +185,15 @@ class ContextSink(BaseSink):
 
     def write(self, batch: Sequence[Message]) -> None:
         """Deduplicate, make documents, embed, upsert, note in the ledger."""
-        epoch = self._database.get("epoch")
-        fresh = self._unseen([one for one in batch if one["epoch"] in (epoch, 0)])
+        by_sequence = {one["sequence"]: one for one in batch}
+        epoch, unseen = ledger.unseen(self._database, "stream", list(by_sequence))
+        fresh = [
+            one
+            for sequence, one in by_sequence.items()
+            if sequence in unseen and one["epoch"] in (epoch, 0)
+        ]
+        if not fresh:
+            return
         alive = [to_documents(one) for one in fresh if not is_dead(one)]
         vectors = self._encoder.encode(
             [document.passage for one in alive for document in one["documents"]]
@@ -206,11 +213,6 @@ class ContextSink(BaseSink):
                 [_progress(one, embedded_at, searchable_at) for one in fresh],
                 [_dead_letter_row(one, searchable_at) for one in fresh if is_dead(one)],
             )
-
-    def _unseen(self, batch: Sequence[Message]) -> list[Message]:
-        by_sequence = {one["sequence"]: one for one in batch}
-        seen = ledger.done(self._database, "stream", list(by_sequence))
-        return [one for sequence, one in by_sequence.items() if sequence not in seen]
 
 
 def _progress(one: Message, embedded_at: float, searchable_at: float) -> ledger.Progress:
