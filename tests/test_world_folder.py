@@ -83,7 +83,7 @@ BAD: list[tuple[str, int, dict[str, Any], str]] = [
     ("customers", 1, {"customer_id": "C|1"}, "customer_id"),
     ("customers", 1, {"customer_id": "' OR '1'='1"}, "customer_id"),
     ("customers", 1, {"customer_id": "C1\n"}, "customer_id"),
-    ("flights", 2, {"flight_number": "E204"}, "flight_number"),
+    ("flights", 2, {"flight_number": "EA"}, "flight_number"),
     ("flights", 2, {"flight_number": "EA 1"}, "date"),  # the same flight twice
     ("flights", 2, {"date": "08/02/2013"}, "date"),
     ("flights", 2, {"date": "2013-02-30"}, "date"),

@@ -1,0 +1,141 @@
+"""Freshness: the two definitions that everything on screen rests on, from the ledger alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import update
+
+from pipeline import freshness, ledger, schema
+from pipeline.schema import Arm
+from tests.test_clock import CLOCK
+from tests.worlds import NOON, Airline
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airline]:
+    airline = Airline(tmp_path_factory.mktemp("freshness"))
+    yield airline
+    airline.close()
+
+
+@pytest.fixture
+def airline(loaded: Airline) -> Airline:
+    """Three events, recorded at wall 100, 110 and 120, an airline minute apart."""
+    loaded.reset()
+    for minute in range(3):
+        at = NOON + timedelta(minutes=minute)
+        loaded.fire("interaction.tweet", "customer/C1", at, text="x", direction="inbound")
+    with loaded.database.write() as connection:
+        for sequence in (1, 2, 3):
+            connection.execute(
+                update(schema.outbox)
+                .where(schema.outbox.c.sequence == sequence)
+                .values(recorded_at=90.0 + 10 * sequence)
+            )
+    return loaded
+
+
+def searchable(
+    airline: Airline, sequence: int, at: float, arm: Arm = "stream", outcome: str = "searchable"
+) -> None:
+    row = {"arm": arm, "sequence": sequence, "outcome": outcome, "searchable_at": at}
+    ledger.write(airline.database, [row])
+
+
+def test_staleness_is_the_age_of_the_oldest_event_that_is_not_searchable(airline: Airline) -> None:
+    assert freshness.staleness(airline.database, "stream", now=130.0) == 30.0
+    searchable(airline, 2, 121.0)
+    assert freshness.staleness(airline.database, "stream", now=130.0) == 30.0
+    searchable(airline, 1, 122.0)
+    assert freshness.staleness(airline.database, "stream", now=130.0) == 10.0
+    searchable(airline, 3, 123.0, outcome="unchanged")  # dealt with, though it made no document
+    assert freshness.staleness(airline.database, "stream", now=130.0) == 0.0
+    assert freshness.staleness(airline.database, "batch", now=130.0) == 30.0
+    assert freshness.pending(airline.database, "batch")["count"] == 3
+
+
+def test_staleness_is_never_negative(airline: Airline) -> None:
+    assert freshness.staleness(airline.database, "stream", now=99.0) == 0.0
+
+
+def test_staleness_in_airline_time(airline: Airline) -> None:
+    clock = CLOCK.changed(to=NOON + timedelta(minutes=10), paused=True)
+    assert freshness.staleness_airline(airline.database, "batch", clock) == 600.0
+    searchable(airline, 1, 130.0, "batch")
+    assert freshness.staleness_airline(airline.database, "batch", clock) == 540.0
+    for sequence in (2, 3):
+        searchable(airline, sequence, 130.0, "batch")
+    assert freshness.staleness_airline(airline.database, "batch", clock) == 0.0
+
+
+def test_latencies_are_of_the_newest_searchable_events(airline: Airline) -> None:
+    searchable(airline, 1, 100.5)
+    searchable(airline, 2, 110.25)
+    searchable(airline, 3, 125.0, outcome="dead_letter")
+    searchable(airline, 3, 125.0, "batch")
+    assert list(freshness.latencies_ms(airline.database, "stream")) == [250.0, 500.0]
+    assert list(freshness.latencies_ms(airline.database, "stream", recent=1)) == [250.0]
+    assert list(freshness.latencies_ms(airline.database, "batch")) == [5000.0]
+
+
+def test_percentiles_of_nothing_are_unknown() -> None:
+    assert freshness.percentiles(np.array([])) == {"p50": None, "p95": None, "p99": None}
+    assert freshness.percentiles(np.arange(101.0)) == {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+
+
+def test_history_shows_a_sawtooth(airline: Airline) -> None:
+    for sequence in (1, 2, 3):
+        searchable(airline, sequence, 125.0, "batch")
+        searchable(airline, sequence, 91.0 + 10 * sequence)
+    at = [99.0, 100.0, 105.0, 124.0, 125.0, 130.0]
+    batch = freshness.history(airline.database, "batch", at)
+    assert list(batch) == [0.0, 0.0, 5.0, 24.0, 0.0, 0.0]
+    assert list(freshness.history(airline.database, "stream", [100.5, 105.0, 120.5])) == [
+        0.5,
+        0.0,
+        0.5,
+    ]
+
+
+def test_history_of_an_empty_log_is_zero(airline: Airline) -> None:
+    airline.reset()
+    assert list(freshness.history(airline.database, "stream", [1.0, 2.0])) == [0.0, 0.0]
+
+
+SECONDS = st.integers(0, 50).map(float)
+
+
+@given(
+    st.lists(st.tuples(SECONDS, SECONDS | st.just(np.inf)), max_size=12),
+    st.lists(SECONDS, min_size=1, max_size=8),
+)
+def test_staleness_at_is_its_definition(
+    events: list[tuple[float, float]], times: list[float]
+) -> None:
+    spans = [(recorded, recorded + waited) for recorded, waited in events]
+    recorded, found = (np.array([span[side] for span in spans]) for side in (0, 1))
+    shown = freshness.staleness_at(recorded, found, np.array(times))
+    for now, stale in zip(times, shown, strict=True):
+        waiting = [start for start, end in spans if start <= now < end]
+        assert stale == (now - min(waiting) if waiting else 0.0)
+
+
+def test_the_journey_of_an_event(airline: Airline) -> None:
+    assert freshness.journey(airline.database, 99) is None
+    searchable(airline, 2, 111.0)
+    journey = freshness.journey(airline.database, 2)
+    assert journey is not None
+    assert journey["event"]["sequence"] == 2
+    assert journey["stream"]["searchable_at"] == 111.0
+    assert journey["batch"] is None
+
+
+def test_the_feed_is_newest_first(airline: Airline) -> None:
+    assert [row["sequence"] for row in freshness.feed(airline.database)] == [3, 2, 1]
+    assert [row["sequence"] for row in freshness.feed(airline.database, limit=1)] == [3]
