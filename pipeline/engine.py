@@ -138,6 +138,9 @@ class Supervisor:
                 with contextlib.suppress(OSError):
                     process.stdin.close()
             process.terminate()
+        for child in self._children:
+            if child.name == "broker" and child.process:
+                child.process.kill()  # it holds nothing that outlives it, and ignores SIGTERM
         deadline = time.monotonic() + STOP_S
         for process in running:
             try:

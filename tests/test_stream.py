@@ -368,3 +368,22 @@ def test_a_worker_takes_what_waits_and_loses_nothing(airline: Airline, brokers: 
     work(airline, brokers, 153, sink_with(airline, encoder), ready)
     assert gate_in_store(airline) == "C1"
     assert len(encoder.texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (None, []),
+        (None, HEADERS),
+        (b"{}", HEADERS),
+        (b'{"event": 1}', HEADERS),
+        (b"{}", [("sequence", b"many"), ("epoch", b"\xff")]),
+        (b"{}", [*HEADERS, ("traceparent", b"\xff\xfe")]),
+    ],
+)
+def test_whatever_others_write_to_the_topic_is_a_dead_letter(
+    body: bytes | None, headers: list[tuple[str, str | bytes]]
+) -> None:
+    message = contract(body, None, 0, headers)
+    assert message["reason"]
+    assert message["body"] == (body or b"")
