@@ -24,7 +24,6 @@ from pipeline.schema import Arm, Database
 
 Floats = npt.NDArray[np.float64]
 RECENT = 500  # events over which a latency percentile is taken
-SETTLED = ("searchable", "unchanged")
 
 
 def pending(database: Database, arm: Arm) -> dict[str, Any]:
