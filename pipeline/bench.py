@@ -150,6 +150,7 @@ def _engine(home: str) -> Iterator[subprocess.Popen[bytes]]:
         cwd=ROOT,
         env=environment,
         stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,  # ours is the report's
         stderr=subprocess.DEVNULL,
     )
     try:

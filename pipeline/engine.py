@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from pipeline.settings import ROOT, Settings
 LOCK = "engine.lock"
 STATE = "engine.json"
 STOP_S = 4.0  # a child that does not stop in this time is killed
+GONE_S = 1.0  # a supervisor whose children's input ended is looked for this long
 BACK_OFF_S = (0.1, 10.0)  # first and longest wait before a restart
 STEADY_S = 30.0  # a child that ran this long starts its back-off over
 MIN_FREE_BYTES = 200_000_000
@@ -232,7 +232,15 @@ def read_state(home: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = json.loads((home / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return state if psutil.pid_exists(state["pid"]) else None
+    return state if is_alive(state["pid"]) else None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs. One that ended and waits for its parent to notice does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def processes(home: Path) -> list[dict[str, Any]]:
@@ -290,8 +298,13 @@ def stop_with_parent(home: Path, stop: threading.Event, on_stop: Callable[[], No
         with contextlib.suppress(OSError, ValueError):
             while os.read(sys.stdin.fileno(), 1024):
                 pass
-        if not stop.is_set() and read_state(home) is None:
-            _stop_leftovers(home)
+        # A supervisor that is killed closes its files first and is gone only after that.
+        deadline = time.monotonic() + GONE_S
+        while not stop.is_set() and time.monotonic() < deadline:
+            if read_state(home) is None:
+                _stop_leftovers(home)
+                break
+            time.sleep(0.02)
         stop.set()
         on_stop()
         time.sleep(STOP_S)
@@ -312,7 +325,8 @@ def _stop_leftovers(home: Path) -> None:
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(child["pid"])
             if abs(process.create_time() - child["started_at"]) < 5:  # noqa: PLR2004 seconds
-                process.send_signal(signal.SIGTERM)
+                # The broker ignores SIGTERM and holds nothing that outlives it.
+                (process.kill if child["name"] == "broker" else process.terminate)()
 
 
 def _check_port(port: int) -> None:

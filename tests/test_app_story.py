@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from pipeline.engine import read_state
+from pipeline.engine import is_alive, read_state
 from tests import pages
 from tests.engines import wait
 from tests.test_ui_ages import AIRLINE, WALL
@@ -35,7 +34,7 @@ def url(home: Path) -> Iterator[str]:
         engine = read_state(home)
         assert engine
     pids = [engine["pid"], *(child["pid"] for child in engine["children"])]
-    wait(lambda: not any(map(psutil.pid_exists, pids)), 20, f"left behind: {pids}")
+    wait(lambda: not any(map(is_alive, pids)), 20, f"left behind: {pids}")
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,8 @@ def test_a_run_notes_every_event_and_every_stage(airline: Airline) -> None:
     assert (in_order := [first[f"{name}_at"] for name in times]) == sorted(in_order)
     assert progress[-1]["silver_at"]
     assert progress[-1]["gold_at"] is None
-    assert stages == ["started", *STAGES, "searchable"]
+    # "embedding" is told again and again on a machine that takes long over it.
+    assert [stage for stage, _ in groupby(stages)] == ["started", *STAGES, "searchable"]
 
     [journal] = airline.rows("batch_runs")
     assert journal["error"] is None

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
+from pipeline.engine import is_alive
 from pipeline.ledger import done
 from pipeline.replay import Day
 from pipeline.schema import ARMS
@@ -253,7 +253,7 @@ def test_a_stopped_engine_leaves_nothing_and_the_next_one_goes_on(tmp_path: Path
         first.json("fire", "flight.cancelled", hero_flight(first), "--data", "{}")
         first.settle("stream")
         pids = [one["pid"] for one in first.status()["processes"]]
-    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert not any(is_alive(pid) for pid in pids)
     assert first.process.returncode == 0
     with running(home) as second:
         assert second.status()["events"] == 1
@@ -265,7 +265,7 @@ def test_a_killed_supervisor_leaves_nothing(tmp_path: Path) -> None:
         pids = [one["pid"] for one in engine.status()["processes"]]
         os.kill(engine.process.pid, signal.SIGKILL)
         engine.process.wait(10)
-        wait(lambda: not any(map(psutil.pid_exists, pids)), 20, "processes outlived their parent")
+        wait(lambda: not any(map(is_alive, pids)), 20, "processes outlived their parent")
 
 
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
