@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from pipeline import events
-from pipeline.documents import Document
+from pipeline import events, outbox
+from pipeline.documents import Document, documents
 from pipeline.embed import Encoder, encoder
 from pipeline.engine import processes, read_state
 from pipeline.fire import Door
@@ -33,7 +33,8 @@ from pipeline.replay import Day
 from pipeline.schema import Database
 from pipeline.settings import ROOT, Settings
 from pipeline.status import is_ready
-from pipeline.store import ContextStore, Embedded
+from pipeline.store import COMPACT_EVERY, ContextStore, Embedded
+from pipeline.stream import MICRO_BATCH
 
 Figure = dict[str, Any]
 """{name, value, unit, must, baseline, ratio, repetitions}."""
@@ -296,7 +297,7 @@ def _sustained(settings: Settings, repetitions: int) -> list[Figure]:
             if missing:
                 raise RuntimeError(f"{missing} of {len(fired)} events were lost")
             ours.append(len(fired) / (last - first))
-            alone.append(_embedder_alone(own, len(fired)))
+            alone.append(_embedder_alone(own, fired))
     return [
         _figure(
             "sustained rate, nothing lost",
@@ -314,14 +315,22 @@ def _not_in_store(own: Lab, fired: dict[int, float]) -> int:
     return len(fired) - len(ledger.done(own.database, "stream", list(fired)))
 
 
-def _embedder_alone(own: Lab, count: int) -> float:
-    """Passages a second of the encoder with nothing else to do, on what was just embedded."""
-    newest = sorted(own.store.newer_than(0), key=lambda one: one.document.version)[-count:]
-    passages = [one.document.passage for one in newest]
+def _embedder_alone(own: Lab, fired: dict[int, float]) -> float:
+    """Events a second of the encoder with nothing else to do: every passage of those events."""
+    passages = [
+        document.passage
+        for row in outbox.after(own.database, min(fired) - 1, limit=_NO_LIMIT)
+        if row["sequence"] in fired
+        for image in row["after"]
+        for document in documents(image, version=row["sequence"], occurred_at=row["occurred_at"])
+    ]
     began = time.perf_counter()
-    for start in range(0, len(passages), 48):
-        own.model.encode(passages[start : start + 48])
-    return len(passages) / (time.perf_counter() - began)
+    for start in range(0, len(passages), MICRO_BATCH):
+        own.model.encode(passages[start : start + MICRO_BATCH])
+    return len(fired) / (time.perf_counter() - began)
+
+
+_NO_LIMIT = 1_000_000
 
 
 def _search(settings: Settings, repetitions: int) -> list[Figure]:
@@ -330,7 +339,8 @@ def _search(settings: Settings, repetitions: int) -> list[Figure]:
         with tempfile.TemporaryDirectory() as folder:
             store = ContextStore(folder, "stream", settings.embedder)
             rng = np.random.default_rng(number)
-            for place in range(5000):
+            # The last of them as many commits after a compaction as there can be.
+            for place in range(5000 - 5000 % COMPACT_EVERY + COMPACT_EVERY - 1):
                 store.upsert([Embedded(_made_up(place), rng.normal(size=384))])
                 store.compact_when_due()
             worn.append(_search_ms(store, rng))

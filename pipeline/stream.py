@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,10 @@ class ContextSink(BaseSink):
         """The batch will be delivered again: forget it."""
         self._pending = []
 
+    def idle(self) -> None:
+        """The topic is drained: a good moment for what would keep an event waiting."""
+        self._store.compact_when_due(idle=True)
+
     def write(self, batch: Sequence[Message]) -> None:
         """Deduplicate, make documents, embed, upsert, note in the ledger."""
         by_sequence = {one["sequence"]: one for one in batch}
@@ -222,16 +227,17 @@ class ContextSink(BaseSink):
         ]
         if not fresh:
             return
-        alive = [to_documents(one) for one in fresh if not is_dead(one)]
-        vectors = self._encoder.encode(
-            [document.passage for one in alive for document in one["documents"]]
-        )
-        embedded_at = time.time()
-        rows = iter(vectors)
-        embedded = [
-            Embedded(document, next(rows), one["stages"] | {"embedded_at": embedded_at})
-            for one in alive
+        # Of a document that changed twice in one batch only the newest version is embedded.
+        newest = {
+            document.doc_id: (document, one["stages"])
+            for one in sorted(map(to_documents, filterfalse(is_dead, fresh)), key=_sequence)
             for document in one["documents"]
+        }
+        vectors = self._encoder.encode([document.passage for document, _ in newest.values()])
+        embedded_at = time.time()
+        embedded = [
+            Embedded(document, vector, stages | {"embedded_at": embedded_at})
+            for (document, stages), vector in zip(newest.values(), vectors, strict=True)
         ]
         with epoch_fence(self._database, self._home, epoch):
             self._store.upsert(embedded)
@@ -241,6 +247,10 @@ class ContextSink(BaseSink):
                 [_progress(one, embedded_at, searchable_at) for one in fresh],
                 [_dead_letter_row(one, searchable_at) for one in fresh if is_dead(one)],
             )
+
+
+def _sequence(message: Message) -> int:
+    return int(message["sequence"])
 
 
 def _progress(one: Message, embedded_at: float, searchable_at: float) -> ledger.Progress:
@@ -301,6 +311,8 @@ class MicroBatchApplication(Application):
                 log.info("delivered again: %s", again)
                 return
             if self._sink.size <= size:
+                if not size:
+                    self._sink.idle()
                 return
 
 

@@ -21,6 +21,7 @@ from pipeline.embed import Vectors
 from pipeline.engine import Supervisor
 from pipeline.fire import Door
 from pipeline.settings import Settings
+from pipeline.store import COMPACT_WHEN_IDLE
 from pipeline.stream import (
     MICRO_BATCH,
     ContextSink,
@@ -157,6 +158,29 @@ def test_a_micro_batch_is_searchable_and_in_the_ledger(airline: Airline) -> None
         "consumed_at",
         "embedded_at",
     }
+
+
+def test_of_a_document_that_changes_twice_in_a_batch_the_newest_is_embedded(
+    airline: Airline,
+) -> None:
+    encoder = WatchedEncoder()
+    messages = gates(airline, "B1", "B2", "B3")
+    flush(sink_with(airline, encoder), *reversed(messages))
+    assert [("B1" in text, "B3" in text) for text in encoder.texts] == [(False, True)]
+    assert gate_in_store(airline) == "B3"
+    assert len(airline.rows("progress")) == 3
+
+
+def test_a_drained_topic_is_the_time_to_compact(airline: Airline) -> None:
+    sink, store = airline.sink(), airline.stores["stream"]
+    compacted = []
+    for message in gates(airline, *map(str, range(COMPACT_WHEN_IDLE))):
+        flush(sink, message)
+        before = store.table.version
+        sink.idle()
+        compacted.append(store.table.version > before)
+    assert compacted.index(True) == COMPACT_WHEN_IDLE - 2  # loading the world was a commit as well
+    assert compacted.count(True) == 1
 
 
 def test_nothing_to_flush_is_no_commit(airline: Airline) -> None:
