@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agent import cli, evaluate
+from agent import cli
 from agent.answer import Answer
+from agent.evals.judge import STATUSES
+from agent.evals.small_world import small_world
 from agent.judge import Judge
 from agent.offline import MODEL
 from agent.retrieval import QuestionVectors
@@ -77,8 +79,8 @@ def airlines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airlines]:
     folder: Path = tmp_path_factory.mktemp("agent")
     record = Database(f"sqlite:///{folder / 'record.sqlite'}")
     at_noon = Database(f"sqlite:///{folder / 'noon.sqlite'}")
-    now = evaluate.small_world(record)
-    evaluate.small_world(at_noon, until=LAST_BATCH)
+    now = small_world(record)
+    small_world(at_noon, until=LAST_BATCH)
     batch = ContextStore(str(folder / "lancedb"), "batch", ENCODER)
     stream = ContextStore(str(folder / "lancedb"), "stream", ENCODER)
     record.put("clock", clock_at(now).model_dump(mode="json"))
@@ -215,7 +217,7 @@ def test_no_customer_id_is_refused(airlines: Airlines) -> None:
 def test_hostile_questions_are_answered(airlines: Airlines, question: str) -> None:
     for answer in airlines.ask(question):
         assert answer.answer
-        assert answer.verdict.status in evaluate.STATUSES
+        assert answer.verdict.status in STATUSES
 
 
 def test_orders_in_a_message_are_not_followed(airlines: Airlines) -> None:

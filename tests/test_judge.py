@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent import evaluate
 from agent.answer import Claim, Verdict
+from agent.evals import judge as judge_eval
+from agent.evals.small_world import small_world
 from agent.judge import Judge
 from agent.judge.claims import claims
 from agent.times import durations, times
@@ -19,7 +20,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database,
     """The eval world: EA 204 was cancelled at 13:52, EA 411 delayed twice, and it is 14:07."""
     folder: Path = tmp_path_factory.mktemp("judge")
     database = Database(f"sqlite:///{folder / 'record.sqlite'}")
-    yield database, evaluate.small_world(database)
+    yield database, small_world(database)
     database.close()
 
 
@@ -162,7 +163,7 @@ def test_a_connection_has_a_seat_a_flight(record: tuple[Database, datetime]) -> 
 
 @pytest.mark.parametrize("text", ["", " ", "\x00", "a" * 100_000, "(((((", "15:10 " * 2_000])
 def test_any_text_is_judged(record: tuple[Database, datetime], text: str) -> None:
-    assert judged(record, "C0001", text, text).status in evaluate.STATUSES
+    assert judged(record, "C0001", text, text).status in judge_eval.STATUSES
 
 
 def test_an_unknown_customer_is_judged(record: tuple[Database, datetime]) -> None:
@@ -172,8 +173,8 @@ def test_an_unknown_customer_is_judged(record: tuple[Database, datetime]) -> Non
 
 def test_the_labelled_answers(record: tuple[Database, datetime]) -> None:
     database, now = record
-    figures = evaluate.report(evaluate.judge_all(database, now))
-    shown = evaluate.as_table(figures)
-    assert figures["answers"] >= 60
-    assert figures["accuracy"] >= evaluate.FLOOR, shown
+    figures = judge_eval.report(judge_eval.judge_all(database, now))
+    shown = judge_eval.as_table(figures)
+    assert figures["cases"] >= 60
+    assert figures["accuracy"] >= judge_eval.FLOOR, shown
     assert figures["confusion"]["current"]["wrong"] == 0, shown

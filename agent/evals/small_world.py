@@ -1,25 +1,18 @@
-"""The eval sets of `data/agent/eval/`, run: a small world, labelled answers, a confusion table.
+"""The world of the eval sets: a few customers and one afternoon, in an empty record.
 
-    python -m agent eval judge [--json]
-
-The world is made by the product's own means (rows, then events through `record.apply`), so that
-the judge meets a real record with a real history.
+It is made by the product's own means (rows, then events through `record.apply`), so that what is
+evaluated meets a real record with a real history.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import insert
 
-from agent.answer import Verdict
-from agent.judge import Judge
 from agent.prompts import FOLDER
 from pipeline import record, schema
 from pipeline.clock import from_rfc3339, parse_local, to_rfc3339
@@ -27,32 +20,7 @@ from pipeline.events import make
 from pipeline.schema import Database
 
 EVAL = FOLDER / "eval"
-FLOOR = 0.97  # a little under what is reached
-STATUSES = ("current", "stale", "missing", "wrong", "none")
 _AIRPORT = "JFK"  # events' hours are local to it
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """One answer with the verdict that a careful reader gives it."""
-
-    customer: str
-    question: str
-    answer: str
-    verdict: str
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A labelled answer and what the judge made of it."""
-
-    labelled: Labelled
-    verdict: Verdict
-
-    @property
-    def right(self) -> bool:
-        """Whether judge and label agree."""
-        return self.verdict.status == self.labelled.verdict
 
 
 def small_world(database: Database, *, until: str = "23:59", wall: float | None = None) -> datetime:
@@ -126,55 +94,3 @@ def _flight(*fields: Any) -> dict[str, Any]:
         "status_changed_at": loaded_at,
         "gate_changed_at": loaded_at,
     }
-
-
-def labelled(path: Path = EVAL / "judge.jsonl") -> list[Labelled]:
-    """The labelled answers of a file."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [Labelled(**json.loads(line)) for line in lines if line.strip()]
-
-
-def judge_all(database: Database, now: datetime) -> list[Judged]:
-    """Every labelled answer judged against the eval world."""
-    judge = Judge(database)
-    return [
-        Judged(one, judge.judge(one.question, one.answer, one.customer, now)) for one in labelled()
-    ]
-
-
-def report(judged: list[Judged]) -> dict[str, Any]:
-    """Accuracy, the confusion table (label -> verdict -> count) and the answers it got wrong."""
-    counts = Counter((one.labelled.verdict, one.verdict.status) for one in judged)
-    return {
-        "answers": len(judged),
-        "accuracy": round(sum(one.right for one in judged) / len(judged), 4),
-        "confusion": {
-            label: {said: counts[label, cast("Any", said)] for said in STATUSES}
-            for label in STATUSES
-        },
-        "mistakes": [
-            {
-                "question": one.labelled.question,
-                "answer": one.labelled.answer,
-                "label": one.labelled.verdict,
-                "verdict": one.verdict.model_dump(),
-            }
-            for one in judged
-            if not one.right
-        ],
-    }
-
-
-def as_table(figures: dict[str, Any]) -> str:
-    """The report for people."""
-    head = "label \\ verdict".ljust(16) + "".join(name.rjust(9) for name in STATUSES)
-    rows = [
-        label.ljust(16) + "".join(str(row[name]).rjust(9) for name in STATUSES)
-        for label, row in figures["confusion"].items()
-    ]
-    wrong = [
-        f"  {one['label']} judged {one['verdict']['status']}: {one['question']} -> {one['answer']}"
-        for one in figures["mistakes"]
-    ]
-    total = f"{figures['answers']} answers, accuracy {figures['accuracy']:.1%}"
-    return "\n".join([head, *rows, total, *wrong])
