@@ -1,7 +1,8 @@
-"""The one door to models: LiteLLM, with our own deadline and a fall-back that always answers.
+"""The one door to models: LiteLLM with our own deadline, budgets, and a fall-back that answers.
 
-A model that fails, hangs or has no key is replaced by `airline/offline` for that answer, and the
-answer says which model spoke. LiteLLM is imported at the first call: it takes seconds.
+A model that fails, hangs, has no key or no budget is replaced by `airline/offline` for that answer,
+and the answer says which model spoke and why. LiteLLM is imported at the first call: it takes
+seconds. Not the place for running tools: `turn` does that.
 """
 
 from __future__ import annotations
@@ -11,47 +12,67 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from typing import Any
 
-from agent import offline
+from agent import limits, offline
+from agent.limits import Amounts, Meter
 from agent.offline import MODEL as OFFLINE
 from agent.offline import Message
-from pipeline.settings import settings
+from agent.tool_calls import Assembly, Tool, ToolCall, name_of
+from agent.wire import ModelError, Part, Request, estimated, parts, price
 
 log = logging.getLogger(__name__)
 
-_LONGEST_ANSWER = 20_000  # characters after which a model that does not stop is stopped
-
-
-class ModelError(RuntimeError):
-    """A model gave no answer. The message is fit to be shown: it holds no key and no prompt."""
+_LONGEST_ANSWER = 20_000  # characters after which a model that does not stop is given up
 
 
 @dataclass(frozen=True)
 class Completion:
-    """A whole answer. `fallback` says why another model than the one asked for spoke, or None."""
+    """A whole answer: text, tool calls, or both.
+
+    `model` is who spoke, `fallback` why that is not the model that was asked, or None. Tokens and
+    cost are those of the model that was asked, a failed one's included; the built-in model's tokens
+    are words. `cost_usd` is None where LiteLLM does not know the model's price.
+    """
 
     text: str
+    tool_calls: tuple[ToolCall, ...]
     model: str
     fallback: str | None
     first_token_ms: float
     total_ms: float
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
 
 
-def complete(
-    messages: Sequence[Message], model: str, *, temperature: float = 0.0, timeout_s: float = 20.0
+def complete(  # noqa: PLR0913 what `stream` takes
+    messages: Sequence[Message],
+    model: str,
+    *,
+    tools: Sequence[Tool] = (),
+    temperature: float = 0.0,
+    timeout_s: float = 20.0,
+    meter: Meter | None = None,
 ) -> Completion:
     """The whole answer of `model`, or of `airline/offline` where it fails. Never raises for it."""
-    *_, last = stream(messages, model, temperature=temperature, timeout_s=timeout_s)
+    *_, last = stream(
+        messages, model, tools=tools, temperature=temperature, timeout_s=timeout_s, meter=meter
+    )
     if not isinstance(last, Completion):
         raise TypeError("a stream ends with its Completion")
     return last
 
 
-def stream(
-    messages: Sequence[Message], model: str, *, temperature: float = 0.0, timeout_s: float = 20.0
+def stream(  # noqa: PLR0913 a request has these parts
+    messages: Sequence[Message],
+    model: str,
+    *,
+    tools: Sequence[Tool] = (),
+    temperature: float = 0.0,
+    timeout_s: float = 20.0,
+    meter: Meter | None = None,
 ) -> Iterator[str | Completion]:
     """Pieces of text as the model gives them, then the `Completion`.
 
@@ -59,30 +80,48 @@ def stream(
     pieces shows that text instead of them.
 
     Args:
+        tools: offered to the model, OpenAI form.
         timeout_s: wall seconds from the call to the last piece; enforced here, because LiteLLM does
             not enforce it for every provider.
+        meter: of the session, or of one turn of it; None: the process's budgets alone.
     """
     started = time.perf_counter()
-    pieces: list[str] = []
-    first_ms = 0.0
-    fallback = None
+    meter = meter or limits.process()
+    heard, fallback = _Heard(), None
     try:
-        for piece in _within(timeout_s, messages, model, temperature):
-            first_ms = first_ms or _ms_since(started)
-            pieces.append(piece)
-            yield piece
-        if not "".join(pieces).strip():
-            raise ModelError(f"{model} gave an empty answer")
+        _admit(meter, model)
+        timeout_s = timeout_s if model == OFFLINE else min(timeout_s, meter.seconds_left())
+        for part in _within(Request(messages, model, tools, temperature, timeout_s)):
+            heard.take(part, started)
+            if part.text:
+                yield part.text
+        heard.check()
     except ModelError as failed:
-        fallback = str(failed)
+        fallback = heard.why(model, failed)
         log.warning("answered offline: %s", fallback)
-        text = offline.reply(messages)
-        if not pieces:
+    finally:  # also where nobody waits for the end any more: it was paid for
+        used = heard.used(messages, model)
+        if model != OFFLINE:
+            seconds = time.perf_counter() - started
+            meter.record(Amounts(0, used.prompt + used.completion, seconds, used.usd or 0.0))
+    if fallback:
+        turn = offline.respond(messages, tools)
+        text, calls = turn.text, turn.tool_calls
+        if text and not heard.pieces:
             yield text
-        first_ms = first_ms or _ms_since(started)
-        pieces = [text]
-    spoke = OFFLINE if fallback else model
-    yield Completion("".join(pieces), spoke, fallback, first_ms, _ms_since(started))
+    else:
+        text, calls = heard.text, heard.calls.calls({name_of(tool) for tool in tools})
+    yield Completion(
+        text=text,
+        tool_calls=calls,
+        model=OFFLINE if fallback else model,
+        fallback=fallback,
+        first_token_ms=heard.first_ms or _ms_since(started),
+        total_ms=_ms_since(started),
+        prompt_tokens=used.prompt,
+        completion_tokens=used.completion,
+        cost_usd=used.usd,
+    )
 
 
 def warm() -> None:
@@ -90,89 +129,113 @@ def warm() -> None:
 
     It takes seconds: call it in a thread of its own.
     """
-    complete([{"role": "user", "content": "hello"}], OFFLINE)
+    # With a tool, because LiteLLM imports more at the first call that has one.
+    tool = {"name": "none", "parameters": {"type": "object", "properties": {}}}
+    hello = [{"role": "user", "content": "hello"}]
+    complete(hello, OFFLINE, tools=[{"type": "function", "function": tool}], timeout_s=60)
 
 
-def _within(
-    timeout_s: float, messages: Sequence[Message], model: str, temperature: float
-) -> Iterator[str]:
-    """Pieces of the model's answer; raises ModelError when it fails or the time is over."""
-    inbox: queue.SimpleQueue[str | Exception | None] = queue.SimpleQueue()
+def _admit(meter: Meter, model: str) -> None:
+    if model != OFFLINE and (refusal := meter.admit()):
+        raise _NoBudgetError(refusal)
+
+
+class _NoBudgetError(ModelError):
+    """The model was not asked."""
+
+
+@dataclass(frozen=True)
+class _Used:
+    prompt: int
+    completion: int
+    usd: float | None
+
+
+@dataclass
+class _Heard:
+    """What came from the model so far."""
+
+    pieces: list[str] = field(default_factory=list)
+    calls: Assembly = field(default_factory=Assembly)
+    usage: Any = None
+    first_ms: float = 0.0
+    length: int = 0
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+    def take(self, part: Part, started: float) -> None:
+        if part.text or part.fragments:
+            self.first_ms = self.first_ms or _ms_since(started)
+        if part.text:
+            self.pieces.append(part.text)
+        self.calls.add(part.fragments)
+        self.usage = part.usage or self.usage
+        self.length += len(part.text) + sum(one.length for one in part.fragments)
+        if self.length > _LONGEST_ANSWER:
+            raise ModelError(f"did not stop after {_LONGEST_ANSWER:,} characters")
+
+    def check(self) -> None:
+        if not self.text.strip() and not self.calls:
+            raise ModelError("gave an empty answer")
+
+    def why(self, model: str, failed: ModelError) -> str:
+        if isinstance(failed, _NoBudgetError):
+            return str(failed)
+        where = "stopped in mid-answer: it " if self.length else ""
+        return f"{model} {where}{failed}"
+
+    def used(self, messages: Sequence[Message], model: str) -> _Used:
+        """Tokens and money, estimated where a stream broke off before the model could say."""
+        usage = self.usage or (estimated(messages, self.length) if self.length else None)
+        if usage is None:
+            return _Used(0, 0, 0.0)
+        tokens = (usage.prompt_tokens or 0, usage.completion_tokens or 0)
+        return _Used(*tokens, price(model, usage))
+
+
+def _within(request: Request) -> Iterator[Part]:
+    """Parts of the model's answer; raises ModelError when it fails or the time is over."""
+    inbox: queue.SimpleQueue[Part | ModelError | None] = queue.SimpleQueue()
     given_up = threading.Event()
-    request = (list(messages), model, temperature, timeout_s)
     worker = threading.Thread(target=_speak, args=(request, inbox, given_up), daemon=True)
     worker.start()
-    deadline, length = time.monotonic() + timeout_s, 0
+    deadline = time.monotonic() + request.timeout_s
     try:
-        while length < _LONGEST_ANSWER:
-            piece = _next(inbox, deadline, model, timeout_s)
-            if piece is None:
-                return
-            length += len(piece)
-            yield piece
+        while (part := _next(inbox, deadline, request.timeout_s)) is not None:
+            yield part
     finally:
         given_up.set()
 
 
 def _next(
-    inbox: queue.SimpleQueue[str | Exception | None], deadline: float, model: str, timeout_s: float
-) -> str | None:
+    inbox: queue.SimpleQueue[Part | ModelError | None], deadline: float, timeout_s: float
+) -> Part | None:
     try:
-        piece = inbox.get(timeout=max(0.0, deadline - time.monotonic()))
+        part = inbox.get(timeout=max(0.0, deadline - time.monotonic()))
     except queue.Empty:
-        raise ModelError(f"{model} did not finish within {timeout_s:g} s") from None
-    if isinstance(piece, Exception):
-        # The type only: a provider's message may quote the key or the prompt.
-        raise ModelError(f"{model} failed: {type(piece).__name__}")
-    return piece
+        raise ModelError(f"did not finish within {timeout_s:g} s") from None
+    if isinstance(part, ModelError):
+        raise part
+    return part
 
 
 def _speak(
-    request: tuple[list[Message], str, float, float],
-    inbox: queue.SimpleQueue[str | Exception | None],
+    request: Request,
+    inbox: queue.SimpleQueue[Part | ModelError | None],
     given_up: threading.Event,
 ) -> None:
-    messages, model, temperature, timeout_s = request
+    """Put the parts of the answer into the inbox, then None or why there is no more."""
     try:
-        answer = _litellm().completion(
-            model=model,
-            messages=messages,
-            temperature=temperature,
-            timeout=timeout_s,
-            stream=True,
-            num_retries=0,
-        )
-        for part in answer:
+        for part in parts(request):
             if given_up.is_set():
                 return
-            if piece := part.choices[0].delta.content:
-                inbox.put(piece)
+            inbox.put(part)
         inbox.put(None)
-    except Exception as failed:
+    except ModelError as failed:
         inbox.put(failed)
 
 
 def _ms_since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 2)
-
-
-_importing = threading.Lock()
-
-
-def _litellm() -> Any:
-    with _importing:
-        return _ready_litellm()
-
-
-@cache
-def _ready_litellm() -> Any:
-    settings()  # pipeline.settings sets what LiteLLM reads at import
-    import litellm
-
-    from agent.provider import OfflineProvider
-
-    litellm.suppress_debug_info = True
-    litellm.drop_params = True
-    provider = OFFLINE.split("/", 1)[0]
-    litellm.custom_provider_map = [{"provider": provider, "custom_handler": OfflineProvider()}]
-    return litellm

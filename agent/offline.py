@@ -20,6 +20,7 @@ from agent.knowledge import Knowledge, Leg
 from agent.prompts import word_list
 from agent.spoken import say
 from agent.times import times
+from agent.tool_calls import Tool, ToolCall
 from agent.words import LONGEST, near, sentences, tokens
 from pipeline.documents import spoken_flight
 
@@ -32,6 +33,22 @@ _FLIGHT = {"flight_status", "departure", "arrival", "gate"}
 _RECENT = timedelta(hours=6)  # a contact that an answer to something else mentions
 _MOST_LEGS, _MOST_BAGS, _MOST_PAYMENTS, _MOST_SENTENCES = 2, 3, 2, 2
 _BAD_NEWS = ("cancelled", "canceled", "delayed", "delay", "late", "grounded")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a model answers with: a text, tool calls, or both."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+def respond(
+    messages: Sequence[Message],
+    tools: Sequence[Tool] = (),  # noqa: ARG001 the protocol of every model: it may offer tools
+) -> Turn:
+    """The model's next step in a conversation; see `reply` for the messages."""
+    return Turn(reply(messages))
 
 
 def reply(messages: Sequence[Message]) -> str:

@@ -10,7 +10,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # and a library that asks a hub or a price list at import would hang a demo on a dead network.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+# Else LiteLLM takes keys from whatever .env it finds above the folder it is installed in.
+os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
@@ -40,6 +42,16 @@ class Settings(BaseSettings):
     topic_partitions: int = Field(default=4, ge=1, description="partitions of the event topic")
     embedder: str = Field(default="minilm-int8", description="minilm-int8 or minilm-fp32")
     agent_model: str = Field(default="airline/offline", description="LiteLLM model string")
+    agent_api_base: str = Field(default="", description="URL of AGENT_MODEL's own server")
+    agent_api_key: SecretStr = Field(default=SecretStr(""), description="key of AGENT_MODEL")
+    agent_session_turns: int = Field(default=200, ge=0, description="questions a session; 0: any")
+    agent_session_tokens: int = Field(default=1_000_000, ge=0, description="tokens a session")
+    agent_session_seconds: float = Field(default=3_600, ge=0, description="model time a session")
+    agent_session_usd: float = Field(default=2.0, ge=0, description="money a session")
+    agent_process_turns: int = Field(default=5_000, ge=0, description="questions a process")
+    agent_process_tokens: int = Field(default=20_000_000, ge=0, description="tokens a process")
+    agent_process_seconds: float = Field(default=36_000, ge=0, description="model time a process")
+    agent_process_usd: float = Field(default=20.0, ge=0, description="money a process")
     batch_interval_h: float = Field(default=6.0, gt=0, description="airline hours between batches")
     clock_factor: float = Field(default=180.0, gt=0, description="airline seconds a wall second")
     clock_opens: str = Field(
