@@ -114,9 +114,14 @@ def _spent(budget: Amounts, used: Amounts, opens: Amounts) -> str | None:
     return None
 
 
-@cache
 def process() -> Meter:
     """The meter of this process, from the settings; every session's is under it."""
+    with _LOCK:  # a cache alone lets two threads make one each
+        return _process()
+
+
+@cache
+def _process() -> Meter:
     has = settings()
     return Meter(
         "process",

@@ -235,6 +235,8 @@ def _speak(
         inbox.put(None)
     except ModelError as failed:
         inbox.put(failed)
+    except Exception as failed:  # a thread's traceback would be printed, provider's words and all
+        inbox.put(ModelError(f"failed: {type(failed).__name__}"))
 
 
 def _ms_since(started: float) -> float:

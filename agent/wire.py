@@ -151,6 +151,8 @@ def _reason(failed: Exception, model: str) -> str:
     names = [one.__name__ for one in type(failed).__mro__]
     if "BadRequestError" in names and not getattr(failed, "llm_provider", None):
         return "is of no provider that LiteLLM knows"
+    if "Connection error" in str(failed):  # of the client library; LiteLLM makes a 500 of it
+        return _REASONS["APIConnectionError"]
     status = getattr(failed, "status_code", None)
     plain = f"failed with status {status}" if isinstance(status, int) else f"failed: {names[0]}"
     return next((_REASONS[name] for name in names if name in _REASONS), plain)
