@@ -66,7 +66,10 @@ def parts(request: Request) -> Iterator[Part]:
             num_retries=0,
             **_server(request.model),
         )
-        yield from map(_read, answer)
+        for found in map(_read, answer):
+            yield found
+            if answer.received_finish_reason and found.usage and found.usage.completion_tokens:
+                break  # all that is left is LiteLLM's own book-keeping, which takes its time
     except Exception as failed:
         reason = _reason(failed, request.model)
     else:
@@ -116,6 +119,7 @@ def _provider(model: str) -> str:
 def _read(part: Any) -> Part:
     """A part of a LiteLLM stream in our form. Garbage raises anything."""
     usage = getattr(part, "usage", None) or part._hidden_params.get("usage")
+    usage = usage if usage and usage.total_tokens else None  # zeros: not told yet, or never
     if not part.choices:
         return Part(usage=usage)
     delta = part.choices[0].delta
