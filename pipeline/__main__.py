@@ -140,7 +140,7 @@ def _up(words: argparse.Namespace, settings: Settings) -> None:
             # the world is loaded, and waits for it.
             supervisor.start("stream")
             _load_first_world(settings, record)
-            supervisor.start("relay", "batch", "replay")
+            supervisor.start("relay", "batch", "replay", "aggregates")
             _tell(f"the engine is up: broker {supervisor.brokers}, state {settings.airline_home}")
             supervisor.watch()
         except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 Wiring: opens the record and the stores from the settings and hands them to the one module that
 does the work. A child stops on SIGTERM and when its supervisor is gone. Each imports only what its
-own work needs: six processes that all hold every library would not fit a small laptop.
+own work needs: seven processes that all hold every library would not fit a small laptop.
 """
 
 from __future__ import annotations
@@ -88,6 +88,20 @@ def _stream(settings: Settings, stop: threading.Event) -> None:
     worker.run(stop)
 
 
+def _aggregates(settings: Settings, stop: threading.Event) -> None:
+    from pipeline.aggregates import Aggregator
+
+    # A report has seconds, the context milliseconds. No signal handlers of ours, as above.
+    if hasattr(os, "nice"):
+        os.nice(5)
+    Aggregator(
+        database(settings.database),
+        home=settings.airline_home,
+        brokers=brokers_of(settings),
+        partitions=settings.topic_partitions,
+    ).run(stop)
+
+
 def _batch(settings: Settings, stop: threading.Event) -> None:
     from pipeline.batch.schedule import serve
 
@@ -111,6 +125,7 @@ def _replay(settings: Settings, stop: threading.Event) -> None:
 CHILDREN: dict[str, Callable[[Settings, threading.Event], None]] = {
     "relay": _relay,
     "stream": _stream,
+    "aggregates": _aggregates,
     "batch": _batch,
     "replay": _replay,
 }

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Connection
 
-from pipeline import schema, world
+from pipeline import measures, schema, world
 from pipeline.clock import ClockState, to_rfc3339
 from pipeline.documents import Document, documents
 from pipeline.embed import BATCH, Encoder, VectorFile
@@ -218,8 +218,9 @@ def _begin(connection: Connection, start: Start) -> None:
     put_control(connection, "epoch", int(get_control(connection, "epoch", 0)) + 1)
     put_control(connection, "batch_interval_h", start.batch_interval_h)
     put_control(connection, "batch_as_of", to_rfc3339(midnight))
-    for name in ("batch", "batch_watermarks", "replayed", "traffic_rate"):
+    for name in ("batch", "batch_watermarks", "replayed", "traffic_rate", measures.WATERMARK):
         put_control(connection, name, None)
+    measures.begin(connection)
 
 
 def _vectors(

@@ -197,6 +197,16 @@ batch_runs = Table(
     Column("counts", JSON, nullable=False),
     Column("error", Text),
 )
+aggregates = Table(
+    "aggregates",
+    metadata,
+    Column("arm", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("window_start", String, primary_key=True),
+    Column("value", Float, nullable=False),
+    Column("version", Integer, nullable=False),  # outbox sequence of the newest event in it
+)
 control = Table(
     "control",
     metadata,
@@ -221,7 +231,7 @@ WORLD_TABLES = (
     payments,
     policies,
 )
-LOG_TABLES = (outbox, progress, dead_letters, batch_runs)
+LOG_TABLES = (outbox, progress, dead_letters, batch_runs, aggregates)
 
 
 class Database:

@@ -23,6 +23,7 @@ EVENT_WAY = (
     "schema",
     "control",
     "images",
+    "measures",
     "effects",
     "record",
     "outbox",
@@ -34,6 +35,7 @@ EVENT_WAY = (
     "embed",
     "store",
     "stream",
+    "aggregates",
     "batch",
     "freshness",
     "world",
@@ -49,7 +51,7 @@ WIRING = ("__main__", "bench")
 
 # Third parties that only these files know; a folder stands for all its files.
 ONLY_IN = {
-    "quixstreams": ("pipeline/stream.py",),
+    "quixstreams": ("pipeline/stream.py", "pipeline/aggregates.py"),
     "confluent_kafka": ("pipeline/broker.py", "pipeline/relay.py", "pipeline/stream.py"),
     "duckdb": ("pipeline/batch",),
     "streamlit": ("app.py", "pages", "ui"),

@@ -2,7 +2,7 @@
 
     lake/epoch=<E>/bronze/<source system>/run=<id>.parquet   verbatim
                    silver/<kind | events | rejects>/run=<id>.parquet
-                   gold/<customer_context | at_risk>/run=<id>.parquet
+                   gold/<customer_context | at_risk | aggregates>/run=<id>.parquet
 
 Every run writes files of its own and changes none: its cost follows what changed, not the history.
 Run 0 is the first full load. The lake holds personal data as the sources sent it; what leaves it
@@ -25,6 +25,7 @@ from duckdb.func import FunctionNullHandling
 
 from pipeline.events import parse
 from pipeline.images import ENTITY_KEYS
+from pipeline.measures import is_complaint
 
 SQL = Path(__file__).parent / "sql"
 FULL_LOAD = 0  # the run that is no run
@@ -33,6 +34,7 @@ FOLDERS = (
     *(f"silver/{kind}" for kind in (*ENTITY_KEYS, "events", "rejects")),
     "gold/customer_context",
     "gold/at_risk",
+    "gold/aggregates",
 )
 
 # Everything that is needed is linked in. Without these DuckDB would look for extensions on the
@@ -86,6 +88,9 @@ class Lake:
                 ["BLOB"],
                 "VARCHAR",
                 null_handling=FunctionNullHandling.SPECIAL,
+            )
+            connection.create_function(
+                "is_complaint", is_complaint, ["VARCHAR", "VARCHAR"], "BOOLEAN"
             )
             session = Session(connection)
             session.let(

@@ -21,7 +21,7 @@ from typing import Any
 
 import portalocker
 
-from pipeline import ledger
+from pipeline import ledger, measures
 from pipeline.batch.extract import WATERMARKS, Extract, advanced, extract
 from pipeline.batch.journal import Journal, OnStage
 from pipeline.batch.lake import FULL_LOAD, Lake, Session
@@ -106,6 +106,7 @@ class _Found:
     rejects: list[Row]  # {sequence, reason, body}
     gold: list[Row]  # {kind, key, row, version, occurred_at, recorded_at, …}
     at_risk: set[str]
+    aggregates: list[Row]  # {name, key, window_start, value, version}
 
 
 @dataclass(frozen=True)
@@ -161,8 +162,9 @@ class _Run:
             journal.stage("silver", **_counted(outcomes))
             gold_rows = gold(session) if changed else []
             at_risk = customers_at_risk(session)
+            counts = aggregates(session)
             journal.stage("gold", at_risk=len(at_risk))
-        return _Found(taken.newest, outcomes, rejects, gold_rows, at_risk)
+        return _Found(taken.newest, outcomes, rejects, gold_rows, at_risk, counts)
 
     def _embed(self, made: list[Document]) -> Vectors:
         # Equal passages ("Bag … was delivered") share a vector; sorted by length, those that
@@ -179,7 +181,7 @@ class _Run:
         return [vectors[document.passage] for document in made]  # type: ignore[return-value]
 
     def _finish(self, found: _Found) -> None:
-        """One transaction: ledger, dead letters, journal, watermarks. The run has happened."""
+        """One transaction: ledger, dead letters, gold counts, journal, watermarks."""
         journal = self.journal
         now = to_rfc3339(journal.airline_now)
         with self.database.write() as connection:
@@ -188,6 +190,7 @@ class _Run:
                 [_progress(row, journal.times) for row in found.outcomes],
                 [_dead_letter(row, journal.times["silver"]) for row in found.rejects],
             )
+            measures.replace(connection, "batch", found.aggregates)
             journal.close(connection)
             put_control(connection, WATERMARKS, advanced(connection, found.newest, self.sources))
             if self.sources is None:
@@ -249,6 +252,12 @@ def customers_at_risk(session: Session) -> set[str]:
     session.run("views.sql")
     session.run("5_gold_at_risk.sql")
     return {row["customer_id"] for row in session.rows("SELECT customer_id FROM gold_at_risk")}
+
+
+def aggregates(session: Session) -> list[Row]:
+    """What reports count, from everything extracted so far; after `customers_at_risk`."""
+    session.run("6_gold_aggregates.sql")
+    return session.rows("FROM gold_aggregates")
 
 
 def document_of(row: Row) -> tuple[Document, float]:
