@@ -130,10 +130,10 @@ def test_a_tool_s_result_goes_back_to_the_model() -> None:
     messages = [
         *user("Is it late?"),
         {"role": "assistant", "content": None, "tool_calls": [call.as_openai()]},
-        {"role": "tool", "tool_call_id": call.id, "content": "it is late"},
+        {"role": "tool", "tool_call_id": call.id, "content": '{"status": "late"}'},
     ]
     answer = llm.complete(messages, "openai/says", tools=[LOOK_UP])
-    assert answer.text == f"{KNOWN}it is late"
+    assert answer.text == KNOWN + '{"status": "late"}'
     assert answer.tool_calls == ()
 
 
@@ -189,14 +189,14 @@ FAILURES = {
 NEVER_END = ("hangs", "hangs-midway", "slow")
 
 
-@pytest.mark.usefixtures("server")
 @pytest.mark.parametrize("behaviour", FAILURES)
-def test_a_failure_is_answered_offline_and_says_why(behaviour: str) -> None:
+def test_a_failure_is_answered_offline_and_says_why(server: OpenAIServer, behaviour: str) -> None:
     timeout_s = SHORT_S if behaviour in NEVER_END else LONG_S
     pieces, said = ask(behaviour, tools=[LOOK_UP], timeout_s=timeout_s)
     assert said.fallback == f"openai/{behaviour} {FAILURES[behaviour]}"
     assert said.model == OFFLINE
     assert said.text == offline.reply(HELLO)
+    assert len(server.requests) == 1, "somebody tried again"
     # Text that was shown cannot be taken back: then the answer is in the completion alone.
     begun = "mid-answer" in FAILURES[behaviour]
     assert (pieces != [said.text]) == begun
@@ -364,7 +364,11 @@ def test_a_model_that_loops_on_tools_ends_with_the_budget(server: OpenAIServer) 
             {"role": "assistant", "tool_calls": [said.tool_calls[0].as_openai()], "content": None}
         )
         messages.append(
-            {"role": "tool", "tool_call_id": said.tool_calls[0].id, "content": "not yet"}
+            {
+                "role": "tool",
+                "tool_call_id": said.tool_calls[0].id,
+                "content": '{"error": "not yet"}',
+            }
         )
         said = llm.complete(messages, "openai/loops", tools=[LOOK_UP], meter=turn)
         if said.fallback:
