@@ -232,6 +232,8 @@ def _booking(row: Row) -> Written:
         "cabin": row["cabin"],
         "insurance": "yes" if row["insurance"] else "no",
         "passengers": ", ".join(names),
+        "travellers": len(names),
+        "booked_at": row["created_at"],
         "reason": row["reason"],
         "segments": json.dumps(
             [{"flight": flight_entity(part), "seat": part["seat"]} for part in row["segments"]]

@@ -18,7 +18,7 @@ from pipeline import events, record, schema
 from pipeline.broker import Acknowledged, EventProducer, outgoing
 from pipeline.clock import ClockState
 from pipeline.events import ContractError, Event
-from pipeline.record import Recorded
+from pipeline.record import Check, Recorded
 from pipeline.schema import Database, get_control
 
 ACKNOWLEDGE_S = 0.02  # an event waits this long for the broker; then the relay sees to it
@@ -40,8 +40,12 @@ class Door:
         self._acknowledged = Acknowledged()
         self._producer = EventProducer(brokers, self._acknowledged.add)
 
-    def fire(self, event: Event) -> Recorded:
+    def fire(self, event: Event, check: Check | None = None) -> Recorded:
         """Record one event and publish it.
+
+        Args:
+            check: a condition on the record, tested in the event's own transaction; what it
+                raises comes out here, and nothing was changed.
 
         Raises:
             ContractError: the event contradicts the record; nothing was changed.
@@ -49,7 +53,7 @@ class Door:
         with self._database.write() as connection:
             now = ClockState.model_validate(get_control(connection, "clock")).now()
             epoch = get_control(connection, "epoch")
-            recorded = record.apply(connection, event, airline_now=now)
+            recorded = record.apply(connection, event, airline_now=now, check=check)
         self._publish(recorded, epoch)
         return recorded
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -26,6 +27,9 @@ FURTHEST_AHEAD = timedelta(days=7)
 FURTHEST_BACK = timedelta(days=366)
 RAW_SOURCE = "/raw-feed"
 
+Check = Callable[[Connection], None]
+"""A condition on the record that an event depends on: raises where it does not hold."""
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -40,7 +44,12 @@ class Recorded:
 
 
 def apply(
-    connection: Connection, event: Event, *, airline_now: datetime, recorded_at: float | None = None
+    connection: Connection,
+    event: Event,
+    *,
+    airline_now: datetime,
+    recorded_at: float | None = None,
+    check: Check | None = None,
 ) -> Recorded:
     """Check an event against the record, change the rows and write the outbox.
 
@@ -48,6 +57,8 @@ def apply(
         connection: an open write transaction, the caller's.
         recorded_at: wall clock, seconds since the epoch; None: the moment of the last write.
         airline_now: the airline clock; bounds how far an event's time may lie ahead or back.
+        check: run just before the rows change, when no other writer can change them any more;
+            not run for an event that is on record already.
 
     Raises:
         ContractError: the event contradicts the record; nothing was changed.
@@ -63,6 +74,8 @@ def apply(
             sequence, event.id, duplicate=True, changed=False, recorded_at=recorded_at, row=None
         )
     _check_time(event, airline_now)
+    if check:
+        check(connection)
     kind, key = entity_of(event)
     before = image(connection, kind, key)
     changed = EFFECTS[event.type](connection, event, before)

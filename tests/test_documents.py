@@ -39,6 +39,7 @@ BOOKING: dict[str, Any] = {
     "customer_id": "C1",
     "cabin": "economy",
     "insurance": False,
+    "created_at": "2013-01-05T12:00:00.000Z",
     "status": "confirmed",
     "reason": None,
     "segments": [
