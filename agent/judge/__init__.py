@@ -1,6 +1,7 @@
 """The judge: the text of an answer against the system of record (design, section 5).
 
-clauses, flight_claims, trip_claims -> claims (what the text states) -> history (what was true, and
+topics (what is asked) -> clauses, numbers, hours, flight_claims, trip_claims, counts
+-> claims (what the text states) -> history (what was true, and
 until when) -> scope (what it may be speaking of) -> holds (whether a state of the record bears a
 claim out) -> bench, policies, flight_verdicts, trip_verdicts -> bind (the verdict on each claim) ->
 asked (what should have been said) -> verdict.

@@ -22,15 +22,15 @@ _TALKED_OF = timedelta(hours=24)  # how far back "did you see my tweet?" asks
 _GONE = {"cancelled", "departed", "landed"}
 _ENDS = {"departure", "arrival", "gate"}
 _COVERS: dict[str, set[str]] = {
-    "flight_status": {"status", "departure", "delay"},
+    "flight_status": {"status", "departure", "delay", "count"},
     "departure": {"departure", "delay"},
     "arrival": {"arrival"},
     "gate": {"gate"},
     "seat": {"seat"},
-    "booking": {"flight", "booking_status", "seat", "cabin", "insurance"},
-    "bag": {"bag_status", "bag_location"},
-    "contact": {"contact"},
-    "payment": {"payment"},
+    "booking": {"flight", "booking_status", "seat", "cabin", "insurance", "count"},
+    "bag": {"bag_status", "bag_location", "count"},
+    "contact": {"contact", "count"},
+    "payment": {"payment", "count"},
     "tier": {"tier"},
 }
 """Intent of a question -> attributes of which one claim answers it."""
@@ -52,7 +52,7 @@ def _is_covered(bench: Bench, topic: str) -> bool:
 
 
 def _covers(said: Said, topic: str) -> bool:
-    if said.negated and said.attribute in ("contact", "payment"):
+    if said.negated and said.attribute in ("contact", "payment", "count"):
         return False
     if said.attribute in _COVERS[topic]:
         return True

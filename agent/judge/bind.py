@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.answer import Claim
-from agent.judge import flight_verdicts, policies, trip_verdicts
+from agent.judge import counts, flight_verdicts, policies, trip_verdicts
 from agent.judge.bench import Bench
 from agent.judge.clauses import Attribute, Said
 
@@ -30,6 +30,7 @@ _OF: dict[Attribute, Callable[[Bench, Said], Claim | None]] = {
     "tier": trip_verdicts.of_tier,
     "payment": trip_verdicts.of_payment,
     "contact": trip_verdicts.of_contact,
+    "count": counts.of_count,
 }
 
 

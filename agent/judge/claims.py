@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from agent.clues import channel_asked
-from agent.judge import flight_claims, trip_claims
+from agent.judge import counts, flight_claims, trip_claims
 from agent.judge.clauses import Clause, Said, clauses, is_disclaimed
 from agent.words import sentences, tokens
 
@@ -34,21 +34,24 @@ def claims(text: str, carriers: set[str], topics: set[str]) -> list[Said]:
 
 
 def _overlaps(one: Said, other: Said) -> bool:
-    same = one.attribute == other.attribute
+    of_counted = (one.attribute, other.attribute) == ("status", "count")
+    same = of_counted or one.attribute == other.attribute
     return same and one.start < other.end and other.start < one.end
 
 
 def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator[Said]:
-    yield from trip_claims.contacts(clause)
+    yield from trip_claims.contacts(clause, topics)
+    yield from counts.denials(clause, topics)
     if is_disclaimed(clause.text):
         return
-    yield from trip_claims.payments(clause)
+    yield from counts.counts(clause, topics)
+    yield from trip_claims.payments(clause, topics)
     yield from trip_claims.tiers(clause, topics)
-    yield from trip_claims.bookings(clause)
+    yield from trip_claims.bookings(clause, topics)
     yield from trip_claims.flights(clause, topics)
     yield from trip_claims.seats(clause, topics)
     if about_bag:
-        yield from trip_claims.bags(clause)
+        yield from trip_claims.bags(clause, topics)
         if not flight_claims.FLIGHT_NOUN.search(clause.text):
             return
     yield from flight_claims.gates(clause, topics)
@@ -58,9 +61,13 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
 
 # --- yes and no -----------------------------------------------------------------------------------
 
-_YES_NO = re.compile(r"^\W*(?P<word>yes|yeah|yep|correct|no|nope|not any ?more)\b", re.I)
-_BARE = 5  # words of a first sentence that says hardly more than yes or no
-_ASKABLE = {"status", "departure", "gate", "seat", "tier", "booking_status", "flight"}
+_YES_NO = re.compile(
+    r"^\W*(?P<word>yes|yeah|yep|correct|indeed|no|nope|not any ?more|"
+    r"(?:it|we|i) (?:\w+ly )?(?:did|was|has)(?=,|\.|!|$))\b",
+    re.I,
+)
+_BARE = 6  # words of a first sentence that says hardly more than yes or no
+_ASKABLE = {"status", "departure", "gate", "seat", "tier", "booking_status", "flight", "insurance"}
 
 
 def by_yes_or_no(
@@ -72,7 +79,8 @@ def by_yes_or_no(
     """
     word = _YES_NO.match(answer)
     first = next(sentences(answer), None)
-    if word is None or first is None or len(tokens(first.text)) > _BARE:
+    elliptic = word is not None and " " in word["word"] and "not" not in word["word"]
+    if word is None or first is None or (len(tokens(first.text)) > _BARE and not elliptic):
         return []
     no = word["word"].lower().startswith("no")
     put = [one for one in claims(question, carriers, topics) if one.attribute in _ASKABLE]

@@ -27,6 +27,7 @@ Attribute = Literal[
     "tier",
     "payment",
     "contact",
+    "count",
 ]
 
 

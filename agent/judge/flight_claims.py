@@ -8,7 +8,7 @@ from typing import Literal
 
 from agent import mentions
 from agent.judge.clauses import Attribute, Clause, Said, said, supposed
-from agent.times import durations, times
+from agent.judge.hours import durations, times
 
 LOCATOR = r"\b(?![A-Z]{2}\d{1,4}\b)(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{5,8}\b"
 
@@ -21,7 +21,8 @@ FLIGHT_NOUN = re.compile(r"\b(?:flight|plane|aircraft|departs?|leaves?|departure
 _STATUS: tuple[tuple[str, str], ...] = (
     (
         "cancelled",
-        r"cancell?ed|cancellation|(?:had|have|forced) to cancel|called off|scrubbed|grounded|"
+        r"cancell?ed|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
+        r"(?:had|have|forced) to cancel|called off|scrubbed|grounded|"
         r"(?:is|are|was|will|does|has)(?:\s+(?:not|no longer)|n't)\s+(?:be )?"
         r"(?:flying|fly|going(?: ahead)?|go ahead|operat(?:e|ing)|leav(?:e|ing)|depart(?:ing)?|"
         r"tak(?:e|ing) off)\b" + _AT_A_TIME + r"|won't (?:fly|leave|operate|depart)\b" + _AT_A_TIME,
@@ -42,9 +43,10 @@ _STATUS: tuple[tuple[str, str], ...] = (
     (
         "departed",
         r"(?:has|have|had|is|it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
-        r"gone|airborne)|took off|departed\b|in the air\b|(?<!be )airborne|"
+        r"gone|airborne)|took off|departed\b|"
         r"left\b(?= (?:at|from|on time|jfk|lga|ewr|\d))",
     ),
+    ("airborne", r"(?<!be )(?:in the air|airborne)\b"),
     (
         "landed",
         r"landed|touched down|(?:has|have|had|already|just) (?:already |just )?arrived|"
@@ -76,6 +78,10 @@ def _subject(clause: Clause, place: int) -> str:
     return max(nouns, default=(0, "flight"))[1]
 
 
+_DONE = ("departed", "airborne", "landed")
+_NOT_YET = re.compile(r"\b(?:before|until|till|once)\b[^,]*$", re.I)
+
+
 def statuses(clause: Clause, *, about_bag: bool) -> Iterator[Said]:
     """Whether a flight is cancelled, on time, delayed, gone, there, or still going."""
     taken: list[tuple[int, int]] = []
@@ -84,7 +90,12 @@ def statuses(clause: Clause, *, about_bag: bool) -> Iterator[Said]:
             if any(start < found.end() and found.start() < end for start, end in taken):
                 continue
             subject = _subject(clause, found.start())
-            if supposed(clause, found.start()) or _is_of_other(value, subject, about_bag=about_bag):
+            yet = value in _DONE and _NOT_YET.search(clause.text[: found.start()])
+            if (
+                yet
+                or supposed(clause, found.start())
+                or _is_of_other(value, subject, about_bag=about_bag)
+            ):
                 continue
             taken.append(found.span())
             negated = bool(_NOT_BEFORE.search(clause.text[: found.start()]))
@@ -115,7 +126,7 @@ _OTHER += r"post(?:ed)?\b|"
 _OTHER += (
     r"scan\w*|seen|check(?:ed)?[- ]?in|as of|update\w*|board\w*|gate closes?|closes|refund\w*|"
 )
-_OTHER += r"voucher|hand(?:ed)? in|cancelled at|since"
+_OTHER += r"voucher|issued|credited|paid|hand(?:ed)? in|cancelled at|since"
 _ROLE = re.compile(
     rf"\b(?:(?P<other>{_OTHER})|(?P<arrival>{_ARRIVE})|(?P<departure>{_DEPART}))", re.I
 )
@@ -153,7 +164,7 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
         words = _with_verb(clause.text, one.start), one.end
         value = clause.text[one.start : one.end]
         yield said(clause, attribute, value, words, minutes=one.minutes)
-    yield from _delays(clause)
+    yield from _delays(clause, asked="delay" in topics)
 
 
 def _is_old(before: str, after: str, *, after_old: bool) -> bool:
@@ -198,10 +209,12 @@ _DELAYED_BY = re.compile(
 )
 
 
-def _delays(clause: Clause) -> Iterator[Said]:
+def _delays(clause: Clause, *, asked: bool) -> Iterator[Said]:
     for one in durations(clause.text):
         before, after = clause.text[: one.start], clause.text[one.end :]
-        if not (_LATE.match(after) or _DELAYED_BY.search(before)) or supposed(clause, one.start):
+        if not (asked or _LATE.match(after) or _DELAYED_BY.search(before)) or supposed(
+            clause, one.start
+        ):
             continue
         exact = one.exact and not re.search(r"\b(?:about|around|some|roughly|almost)\s+$", before)
         span = (one.start, one.end)
@@ -216,14 +229,17 @@ _GATE = re.compile(
     re.I,
 )
 _GATE_LOOSE = re.compile(r"\b(?:from|at|to)\s+(?P<code>[A-Z]\d{1,3})(?![\w:])")
-_GATE_BARE = re.compile(r"(?<![\w])(?P<code>[A-Z]\d{1,3})(?![\w:])")
+_GATE_BARE = re.compile(r"(?<![\w])(?P<code>[A-Z] ?\d{1,3}|[a-z]\d{1,3})(?![\w:]|\.\d)")
 _NO_GATE = re.compile(
     r"\bno gate\b|\bgate (?:has |is |was )?(?:not|n't) (?:yet )?(?:been )?(?:assigned|known|set)|"
-    r"without a gate|\bgate (?:is )?(?:still )?to be (?:announced|confirmed)|gate tba",
+    r"without a gate|(?:not|n't) (?:yet )?(?:been )?(?:assigned|given) a gate|"
+    r"\bgate (?:is )?(?:still )?to be (?:announced|confirmed)|gate tba",
     re.I,
 )
 OLD = re.compile(
-    r"\b(?:instead of|not|rather than|no longer|was to leave from)\s+(?:from\s+|at\s+)?(?:the\s+)?"
+    r"\b(?:instead of|not|rather than|no longer|was to leave from|previously|formerly|"
+    r"used to be)[,\s]+(?:you (?:had been|were) (?:assigned|in)\s+)?"
+    r"(?:from\s+|at\s+)?(?:the\s+)?"
     r"(?:gate\s+|seat\s+)?$",
     re.I,
 )

@@ -69,6 +69,8 @@ def _is_late_by(said: Said, row: Row) -> bool:
 
 
 def _gate(said: Said, row: Row) -> bool:
+    if not said.value and row["status"] == "cancelled":
+        return True
     return ((row["gate"] or "") == said.value) != said.negated
 
 
@@ -78,6 +80,11 @@ def _status(said: Said, row: Row) -> bool:
         return true
     # "Not delayed" and "not late" are said of a flight that runs as planned.
     return _on_time(row) if said.value == "delayed" else not true
+
+
+def flight_is(state: str, row: Row) -> bool:
+    """Whether a flight is `cancelled`, `delayed` or in another state of `_STATUSES`."""
+    return _STATUSES[state](row)
 
 
 def _on_time(row: Row) -> bool:
@@ -93,6 +100,7 @@ _STATUSES: dict[str, Callable[[Row], bool]] = {
     "on_time": _on_time,
     "delayed": _delayed,
     "departed": lambda row: row["status"] in _THERE,
+    "airborne": lambda row: row["status"] == "departed",
     "landed": lambda row: row["status"] == "landed",
     "going": lambda row: row["status"] in ("scheduled", "delayed"),
 }
@@ -115,11 +123,11 @@ def booking_holds(said: Said, row: Row, flight: str | None) -> bool:
     if said.attribute == "booking_status":
         return bool(row["status"] == said.value) != said.negated
     if row["status"] == "cancelled":
-        return False
+        return said.attribute == "flight" and said.negated
     if said.attribute == "cabin":
         return bool(row["cabin"] == said.value)
     if said.attribute == "insurance":
-        return bool(row["insurance"]) == (said.value == "yes")
+        return (bool(row["insurance"]) == (said.value == "yes")) != said.negated
     parts = [part for part in row["segments"] if flight in (None, part["flight_number"])]
     if said.attribute == "seat":
         return any((part["seat"] or "") == said.value for part in parts) != said.negated
@@ -160,4 +168,4 @@ def payment_holds(said: Said, row: Row) -> bool:
     kind, *amount = said.value.split()
     if kind not in ("any", row["payment_type"]):
         return False
-    return not amount or amount == [f"{row['amount']:.2f}", row["currency"]]
+    return amount == [f"{row['amount']:.2f}", row["currency"]][: len(amount)]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from agent import mentions
 from agent.judge.clauses import Clause, Said, said, supposed
 from agent.judge.flight_claims import LOCATOR, NOT, OLD
+from agent.judge.numbers import IN_WORDS, number
+from pipeline.clock import airports
 
 _NOT_NEAR = re.compile(NOT + r"(?:\s+\w+){0,2}\s*$", re.I)
 _REPLACED = re.compile(r"\s+(?:to|with)\s+(?:seat\s+)?\d{1,2}\s?[A-K]\b")
@@ -15,7 +17,12 @@ _REPLACED = re.compile(r"\s+(?:to|with)\s+(?:seat\s+)?\d{1,2}\s?[A-K]\b")
 # --- seats ----------------------------------------------------------------------------------------
 
 _SEATED = re.compile(r"\b(?:seat\w*|sit|sits|sitting|row)\b", re.I)
-_ROW_SEAT = re.compile(r"\brow (?P<row>\d{1,2}),? seat (?P<seat>[A-K])\b", re.I)
+_ROW_SEAT = re.compile(
+    rf"\brow (?P<row>\d{{1,2}}|{IN_WORDS}),? seat (?P<seat>[A-K])\b|"
+    r"\b(?P<hyphened>\d{1,2})-(?P<letter>[A-K])\b|"
+    rf"\b(?P<spoken>{IN_WORDS}) (?P<named>(?-i:[A-K]))\b",
+    re.I,
+)
 _NO_SEAT = re.compile(
     r"\bno seat\b|\bwithout a seat\b|seat (?:has |is )?not (?:yet )?(?:been )?", re.I
 )
@@ -28,7 +35,9 @@ def seats(clause: Clause, topics: set[str]) -> Iterator[Said]:
         return
     for found in _ROW_SEAT.finditer(clause.text):
         if not supposed(clause, found.start()):
-            yield said(clause, "seat", (found["row"] + found["seat"]).upper(), found.span())
+            row = number(found["row"] or found["hyphened"] or found["spoken"])
+            letter = found["seat"] or found["letter"] or found["named"]
+            yield said(clause, "seat", f"{row}{letter.upper()}", found.span())
     for found in mentions.SEAT.finditer(clause.text):
         before, after = clause.text[: found.start()], clause.text[found.end() :]
         at_gate = re.search(r"\bgate\s+(?:is\s+)?$", before, re.I)
@@ -54,11 +63,11 @@ _CONFIRMED = re.compile(_BOOKING + r"[^,;]*?\b(?P<said>confirmed|active|valid|in
 _CABIN = re.compile(
     r"\b(?P<cabin>economy|premium|business|first)(?:\s+(?:economy\s+)?(?:class|cabin))", re.I
 )
-_CABIN_IN = re.compile(r"\bin (?P<cabin>economy|business)\b", re.I)
+_CABIN_IN = re.compile(r"\b(?:in|fly|flying) (?P<cabin>economy|business)\b", re.I)
 _INSURED = re.compile(r"\b(?P<not>not |un|isn't |no )?(?:insured\b|insurance\b)", re.I)
 _ON_FLIGHT = re.compile(
     r"\b(?:(?:re)?booked|re-?booked you|moved|you are|you're|you fly|you will be|travel\w*|"
-    r"confirmed|your (?:new |next |current )?flight(?: is| number is| will be)?|put you|"
+    r"you remain|confirmed|your (?:new |next |current )?flight(?: is| number is| will be)?|put you|"
     r"booking is|seat|seated|new flight(?: is)?)"
     r"(?:\s+(?:now|still|again|you|him|her|them|\w+ class|\d{1,2}[A-K]|seat))*"
     r"(?:\s+(?:on|onto|to|in|with|for|is|from \w{2} ?\d+ (?:on)?to))*(?:\s+flight)?[\s:,]*$",
@@ -69,7 +78,13 @@ _OFF_FLIGHT = re.compile(
 )
 
 
-def bookings(clause: Clause) -> Iterator[Said]:
+_BARE_BOOKING = re.compile(
+    r"\b(?:you|we) (?:have )?(?P<off>cancell?ed) it\b|\bit(?:'s| is| was) confirmed\b", re.I
+)
+_GATE_LIKE = re.compile(r"[A-Z]\d{1,3}")
+
+
+def bookings(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Whether a booking stands, its cabin, its insurance."""
     for value, pattern in (("cancelled", _CANCELLED), ("confirmed", _CONFIRMED)):
         for found in pattern.finditer(clause.text):
@@ -79,11 +94,19 @@ def bookings(clause: Clause) -> Iterator[Said]:
                 continue
             negated = bool(_NOT_NEAR.search(clause.text[:place]))
             yield said(clause, "booking_status", value, found.span("said"), negated=negated)
+    for found in _BARE_BOOKING.finditer(clause.text) if "booking" in topics else ():
+        value = "cancelled" if found["off"] else "confirmed"
+        yield said(clause, "booking_status", value, found.span())
+    yield from _cabin_and_insurance(clause)
+
+
+def _cabin_and_insurance(clause: Clause) -> Iterator[Said]:
+    """The cabin of a booking, and its insurance."""
     for pattern in (_CABIN, _CABIN_IN):
         for found in pattern.finditer(clause.text):
             if not supposed(clause, found.start()):
                 yield said(clause, "cabin", found["cabin"].lower(), found.span())
-    if re.search(_BOOKING + r"|\byou\b|\bit\b", clause.sentence, re.I):
+    if re.search(_BOOKING + r"|\byou\b|\bit\b|\bi\b", clause.sentence, re.I):
         for found in _INSURED.finditer(clause.text):
             if not supposed(clause, found.start()):
                 yield said(clause, "insurance", "no" if found["not"] else "yes", found.span())
@@ -93,6 +116,8 @@ def flights(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Flights that the text says the customer is booked on."""
     for one in mentions.flights(clause.text):
         before = clause.text[: one.start]
+        if one not in clause.flights and _GATE_LIKE.fullmatch(clause.text[one.start : one.end]):
+            continue
         named = "booking" in topics and not before.strip()
         on = (named or _ON_FLIGHT.search(before)) and not _OFF_FLIGHT.search(before)
         if on and not supposed(clause, one.start) and not re.search(r"\bcan (?:put|move)", before):
@@ -127,6 +152,12 @@ _PLACE = re.compile(
 )
 
 
+_BARE_PLACE = re.compile(
+    r"^\W*(?!yes\b)(?P<at>[A-Z]{3}),?(?:\s+(?P<spot>(?:\w+ hall|check[- ]in|carousel \d+)))?\W*$",
+    re.I,
+)
+
+
 def speaks_of_bag(clause: Clause, before: bool, topics: set[str]) -> bool:
     """Whether a clause is about a bag: by its own nouns, else as the clause before it was."""
     if _BAG.search(clause.text):
@@ -136,8 +167,15 @@ def speaks_of_bag(clause: Clause, before: bool, topics: set[str]) -> bool:
     return before or (topics == {"bag"})
 
 
-def bags(clause: Clause) -> Iterator[Said]:
+def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """What became of a bag, and where it is."""
+    if (
+        "bag" in topics
+        and (bare := _BARE_PLACE.match(clause.text))
+        and bare["at"].upper() in airports()
+    ):
+        spot = (bare["spot"] or "").lower().replace("check in", "check-in")
+        yield said(clause, "bag_location", f"{bare['at'].upper()} {spot}".strip(), bare.span("at"))
     status_ends = 0
     for value, pattern in _BAG_PATTERNS:
         for found in pattern.finditer(clause.text):
@@ -169,10 +207,16 @@ _TIER = re.compile(
 _BARE_TIER = re.compile(r"\b(?P<a>gold|silver|regular)\b", re.I)
 _NUMBER = r"\d[\d,]*(?:\.\d{1,2})?"
 _AMOUNT = re.compile(
-    rf"(?P<sign>[$€£])\s?(?P<a>{_NUMBER})|(?P<b>{_NUMBER})\s?(?P<code>USD|EUR|GBP|dollars?|euros?|"
-    r"pounds?)\b|(?P<before>USD|EUR|GBP)\s?(?P<c>" + _NUMBER + r")",
+    rf"(?P<sign>[$€£])\s?(?P<a>{_NUMBER})|(?P<b>{_NUMBER}|{IN_WORDS})\s?(?:US )?"
+    r"(?P<code>USD|EUR|GBP|dollars?|euros?|"
+    r"pounds?)\b(?:\s+and\s+(?P<cents>\d{1,2}|"
+    + IN_WORDS
+    + r")\s+cents)?|(?P<before>USD|EUR|GBP)\s?(?P<c>"
+    + _NUMBER
+    + r")",
     re.I,
 )
+_BARE_AMOUNT = re.compile(r"(?<![\w.:])\d+\.\d\d(?![\w.:])(?!\s*[ap]\.?m\b)")
 CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "d": "USD", "e": "EUR", "p": "GBP"}
 _PAID = re.compile(
     r"\b(?:refund|voucher|money|payment)s?\b[^,;]*?\b(?:has|have|was|were|been|is)\b[^,;]*?"
@@ -190,7 +234,8 @@ _SEEN = re.compile(
     rf"noticed|noted|took|logged|aware of|find|found|with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
     rf"\b(?:thank you|thanks|sorry) (?:for|about) your\b[^.;]{{0,20}}?"
     rf"\b(?:{_T_CHANNEL})\b|"
-    r"\b(?:i|we)\b[^.;]{0,30}?\bthat you (?:(?P<v_tweet>tweeted)|(?P<v_call>called|phoned)|"
+    r"\b(?:i|we)\b[^.;]{0,30}?\bthat you (?:(?P<w_call>spoke|talked)|(?P<v_tweet>tweeted)|"
+    r"(?P<v_call>called|phoned)|"
     r"(?P<v_email>e-?mailed)|(?P<v_any>wrote|posted|complained|messaged|contacted))\b|"
     rf"\byour\b[^.;]{{0,20}}?\b(?:{_Y_CHANNEL})\b[^.;]{{0,30}}?\b(?:reached|arrived|"
     r"(?:has |was )?(?:been )?(?:received|read|seen|noted)|is (?:on file|here|with us))",
@@ -208,15 +253,18 @@ def tiers(clause: Clause, topics: set[str]) -> Iterator[Said]:
             yield said(clause, "tier", found[name].lower(), found.span(name), negated=negated)
 
 
-def payments(clause: Clause) -> Iterator[Said]:
+def payments(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Amounts, `refunded 120.00 USD`; without an amount that something was paid at all."""
     kind = _payment_kind(clause)
     amounts = list(_AMOUNT.finditer(clause.text))
+    if not amounts and "payment" in topics and (bare := _BARE_AMOUNT.search(clause.text)):
+        yield said(clause, "payment", f"{kind} {bare[0]}", bare.span())
+        return
     for found in amounts:
-        number = next(found[group] for group in ("a", "b", "c") if found[group])
+        digits = next(found[group] for group in ("a", "b", "c") if found[group])
         sign = found["sign"] or found["code"] or found["before"] or ""
         currency = CURRENCIES.get(sign[:1].lower(), sign.upper()) if len(sign) != _CODE else sign
-        value = f"{kind} {float(number.replace(',', '')):.2f} {currency.upper()}"
+        value = f"{kind} {_amount(digits, found['cents']):.2f} {currency.upper()}"
         if not supposed(clause, found.start()):
             yield said(clause, "payment", value, found.span())
     for found in _PAID.finditer(clause.text):
@@ -230,13 +278,23 @@ def payments(clause: Clause) -> Iterator[Said]:
 _CODE = 3
 
 
+def _amount(words: str, cents: str | None) -> float:
+    """An amount in digits or in words, with the cents that follow it."""
+    plain = words.replace(",", "")
+    whole = float(plain) if plain[0].isdigit() else number(plain)
+    return whole + (number(cents) / 100 if cents else 0)
+
+
 def _payment_kind(clause: Clause) -> str:
     kinds = {"refunded": r"refund|reimburs|money back", "voucher_issued": r"voucher"}
     named = [kind for kind, words in kinds.items() if re.search(words, clause.sentence, re.I)]
     return named[0] if len(named) == 1 else "any"
 
 
-def contacts(clause: Clause) -> Iterator[Said]:
+_SEEN_IT = re.compile(r"\b(?:saw|seen|got|read|received) (?:it|that|them|yours)\b", re.I)
+
+
+def contacts(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Contacts that the text says were seen, or were not (negated)."""
     for found in _SEEN.finditer(clause.text):
         groups = found.groupdict()
@@ -244,3 +302,6 @@ def contacts(clause: Clause) -> Iterator[Said]:
         plain = channel.split("_")[-1]
         denied = re.search(r"\b(?:no|not|never|cannot|any)\b|n't\b", found[0], re.I)
         yield said(clause, "contact", plain, found.span(), negated=bool(denied))
+    if "contact" in topics and (seen := _SEEN_IT.search(clause.text)):
+        no = bool(_NOT_NEAR.search(clause.text[: seen.start()]))
+        yield said(clause, "contact", "any", seen.span(), negated=no)

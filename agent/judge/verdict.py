@@ -14,11 +14,11 @@ from datetime import datetime
 from sqlalchemy import select
 
 from agent.answer import Claim, Status, Verdict
-from agent.intents import intents_of
 from agent.judge import asked, bind, scope
 from agent.judge.bench import Bench
 from agent.judge.claims import by_yes_or_no, claims
 from agent.judge.history import History
+from agent.judge.topics import topics_of
 from pipeline import schema
 from pipeline.schema import Database
 from pipeline.store import Arm
@@ -40,7 +40,7 @@ class Judge:
             now: airline time; the record is read as it stands at the call.
         """
         answer = answer[:LONGEST_ANSWER]
-        topics = set(intents_of(question))
+        topics = topics_of(question)
         with self._database.read() as connection:
             history = History(connection)
             about = scope.read(connection, history, customer_id, (question, answer), now)

@@ -1,0 +1,137 @@
+"""Counts: what a clause says of how many there are, and the verdict on it against every moment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from agent.answer import Claim
+from agent.judge import holds
+from agent.judge.bench import Bench
+from agent.judge.clauses import Clause, Said, is_disclaimed, said, supposed
+from agent.judge.history import Change, State
+from agent.judge.numbers import IN_WORDS, number
+from agent.judge.trip_verdicts import contacts_by
+from pipeline.images import Row
+
+_NUMBER = rf"(?:{IN_WORDS}|\d{{1,2}})"
+_NOUN = r"flight|bag|booking|passenger|tweet|call|e-?mail|message|voucher|refund"
+_COUNT = re.compile(
+    rf"\b(?P<number>both|none|neither|{_NUMBER})\s+(?P<of>of\s+(?:your|the)\s+(?:{_NUMBER}\s+)?)?"
+    rf"(?P<noun>{_NOUN})s?\b(?P<state>[^,.;:]{{0,40}}?\b(?P<said>cancell?ed|delayed))?",
+    re.I,
+)
+_NAMED = {"both": 2, "none": 0, "neither": 0}
+_DENIED = re.compile(r"\b(?:no|any) (?:booking|reservation)s?\b", re.I)
+_CHANNELS = ("tweet", "call", "email", "message")
+_PAYMENTS = {"voucher": "voucher_issued", "refund": "refunded"}
+
+
+def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
+    """How many flights, bags, bookings, passengers, contacts or payments the text says there are.
+
+    The value is `2 flight` or, of those in a certain state, `2 flight cancelled`. Counts that the
+    question did not ask for are read only of `N of your ...` in a state.
+    """
+    for found in _COUNT.finditer(clause.text):
+        asked = "count" in topics or (found["of"] and found["said"])
+        if not asked or supposed(clause, found.start()):
+            continue
+        word = found["number"].lower()
+        many = _NAMED[word] if word in _NAMED else number(word)
+        state = (found["said"] or "").lower().replace("canceled", "cancelled")
+        value = f"{many} {found['noun'].lower().replace('-', '')} {state}".strip()
+        yield said(clause, "count", value, found.span())
+
+
+def denials(clause: Clause, topics: set[str]) -> Iterator[Said]:
+    """No booking to be seen, where one was asked for: `0 booking`, negated as a denial is."""
+    found = _DENIED.search(clause.text) if "booking" in topics else None
+    if found and is_disclaimed(clause.text):
+        yield said(clause, "count", "0 booking", found.span(), negated=True)
+
+
+def of_count(bench: Bench, said: Said) -> Claim | None:
+    """The verdict on a count: current, or stale by the event that changed it, or wrong.
+
+    None for a denial of what the record has: it is no information, see `asked`.
+    """
+    many, noun, *state = said.value.split()
+    past = _counted(bench, noun, state[0] if state else "")
+    true = str(past[-1][0])
+    entity = f"customer/{(bench.scope.customer or {}).get('customer_id', '')}"
+    if int(many) == past[-1][0]:
+        return bench.claim(replace(said, negated=False), entity, true, "current")
+    if said.negated:
+        return None
+    for (before, _), (_, by) in zip(reversed(past[:-1]), reversed(past[1:]), strict=True):
+        if int(many) == before:
+            return bench.claim(said, entity, true, "stale", by)
+    return bench.claim(said, entity, true, "wrong")
+
+
+_Counted = list[tuple[int, Change | None]]
+"""Every count that held, oldest first, each with the event that brought it."""
+
+
+def _counted(bench: Bench, noun: str, state: str) -> _Counted:
+    scope = bench.scope
+    if noun == "flight":
+        return _of_flights(bench, state)
+    if noun == "booking":
+        return _over_time(bench, lambda at: len(_standing(bench, at)))
+    if noun == "passenger":
+        return [(sum(len(row["passengers"]) for row in scope.active), None)]
+    if noun in _CHANNELS:
+        heard = contacts_by(scope, "any" if noun == "message" else noun)
+        return _growing(bench, [row["interaction_id"] for row in reversed(heard)])
+    if noun in _PAYMENTS:
+        paid = [row for row in scope.payments if row["payment_type"] == _PAYMENTS[noun]]
+        return _growing(bench, [row["payment_id"] for row in reversed(paid)])
+    return [(len(scope.bags), None)]
+
+
+def _growing(bench: Bench, events: list[str]) -> _Counted:
+    """Counts of things that only come: none is the count before the first."""
+    made = [bench.history.made_by(one) for one in events]
+    return [(0, None), *((place, by) for place, by in enumerate(made, start=1))]
+
+
+def _of_flights(bench: Bench, state: str) -> _Counted:
+    def count(at: int) -> int:
+        keys = {
+            f"{part['flight_number']}/{part['date']}"
+            for row in _standing(bench, at)
+            for part in row["segments"]
+        }
+        rows = [row for key in keys if (row := _at(bench, "flight", key, at))]
+        return sum(not state or holds.flight_is(state, row) for row in rows)
+
+    return _over_time(bench, count)
+
+
+def _standing(bench: Bench, at: int) -> list[Row]:
+    rows = [_at(bench, "booking", key, at) for key in bench.scope.bookings]
+    return [row for row in rows if row and row["status"] != "cancelled"]
+
+
+def _over_time(bench: Bench, count: Callable[[int], int]) -> _Counted:
+    """A count as the world was loaded, and after each event that touched a booking or a flight."""
+    entities = [("booking", key) for key in bench.scope.bookings]
+    entities += [("flight", key) for key in bench.scope.flights]
+    changes = {
+        state.by.sequence: state.by
+        for kind, key in entities
+        for state in bench.history.states(kind, key)
+        if state.by
+    }
+    return [(count(0), None), *((count(at), by) for at, by in sorted(changes.items()))]
+
+
+def _at(bench: Bench, kind: str, key: str, sequence: int) -> Row | None:
+    """An entity's image after the event of a sequence number; None: it did not exist yet."""
+    now = bench.scope.bookings if kind == "booking" else bench.scope.flights
+    past: list[State] = bench.history.states(kind, key) or [State(now[key], None)]
+    known = [state.row for state in past if state.by is None or state.by.sequence <= sequence]
+    return known[-1] if known else None

@@ -1,0 +1,78 @@
+"""Times of day and lengths of time as terse and formal writers put them, beside `agent.times`.
+
+`1510`, `1000 hrs`, `sixteen hundred hours`, `eighteen fifteen`, `10ish`, `2h15 late`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from agent import times as plain
+from agent.judge.numbers import IN_WORDS, number
+from agent.times import Duration, SpokenTime
+
+_MILITARY = re.compile(
+    r"(?:(?<=\bdep )|(?<=\bat )|(?<=, )|(?<=^))(?P<a>[01]\d|2[0-3])(?P<b>[0-5]\d)(?![\w:./-])"
+    r"|\b(?P<c>[01]\d|2[0-3])(?P<d>[0-5]\d)\s?(?:hrs|hours|h)\b",
+    re.I,
+)
+_WORDED = re.compile(
+    r"\b(?P<hour>ten|eleven|twelve|\w+teen|twenty(?:-\w+)?) hundred(?: hours)?\b"
+    r"|\b(?P<h>(?:ten|eleven|twelve|\w+teen|twenty(?:-\w+)?))\s+"
+    r"(?P<m>(?:ten|fifteen|twenty|thirty|forty|fifty)(?:-?five)?)\b",
+    re.I,
+)
+_HALF = re.compile(rf"\bhalf (?P<hour>{IN_WORDS}|1[0-2]|[1-9])\b", re.I)  # half seven: 7:30
+_ISH = re.compile(r"(?<![\d:.])(?P<hour>1[0-2]|[1-9])-?ish\b", re.I)
+_COMPACT = re.compile(r"(?<!\w)(\d{1,2})h([0-5]\d)(?=\s+(?:late|delay|behind))", re.I)
+_AND_QUARTER = re.compile(rf"\b(?P<hours>{IN_WORDS}|\d{{1,2}}) and a quarter hours?\b", re.I)
+_HALF_DAY, _HOURS, _QUARTER = 12 * 60, 24, 15
+
+
+def times(text: str) -> list[SpokenTime]:
+    """Every time of day in a text, in order, none inside another or inside a length of time."""
+    taken = [match.span() for match in _COMPACT.finditer(text)]
+    found: list[SpokenTime] = []
+    for one in (*plain.times(text), *_terse(text)):
+        if not any(start < one.end and one.start < end for start, end in taken):
+            taken.append((one.start, one.end))
+            found.append(one)
+    return sorted(found, key=lambda one: one.start)
+
+
+def durations(text: str) -> list[Duration]:
+    """Every length of time in a text."""
+    compact = [
+        Duration(int(match[1]) * 60 + int(match[2]), True, match.start(), match.end())
+        for match in _COMPACT.finditer(text)
+    ]
+    compact += [
+        Duration(number(match["hours"]) * 60 + _QUARTER, True, match.start(), match.end())
+        for match in _AND_QUARTER.finditer(text)
+    ]
+    return compact or plain.durations(text)
+
+
+def _terse(text: str) -> Iterator[SpokenTime]:
+    for match in _MILITARY.finditer(text):
+        hour, minute = (match["a"], match["b"]) if match["a"] else (match["c"], match["d"])
+        yield _time(int(hour) * 60 + int(minute), match)
+    for match in _WORDED.finditer(text):
+        try:
+            hour = number(match["hour"] or match["h"])
+            minute = number(match["m"]) if match["m"] else 0
+        except ValueError:  # "canteen fifteen"
+            continue
+        if hour < _HOURS:
+            yield _time(hour * 60 + minute, match)
+    for match in _HALF.finditer(text):
+        minute = (number(match["hour"]) * 60 + 30) % _HALF_DAY
+        yield SpokenTime(frozenset({minute, minute + _HALF_DAY}), match.start(), match.end())
+    for match in _ISH.finditer(text):
+        hour = int(match["hour"]) * 60 % _HALF_DAY
+        yield SpokenTime(frozenset({hour, hour + _HALF_DAY}), match.start(), match.end())
+
+
+def _time(minute: int, match: re.Match[str]) -> SpokenTime:
+    return SpokenTime(frozenset({minute}), match.start(), match.end())

@@ -1,0 +1,34 @@
+"""Whole numbers in digits or in English words: `150`, `twenty-one`, `one hundred and fifty`."""
+
+from __future__ import annotations
+
+import re
+
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_VALUES = {word: value for value, word in enumerate(_SMALL.split())}
+_VALUES |= {word: value * 10 for value, word in enumerate(_TENS.split(), start=2)}
+_TIMES = {"hundred": 100, "thousand": 1_000}
+_WORD = "|".join(sorted([*_VALUES, *_TIMES], key=len, reverse=True))
+IN_WORDS = rf"(?:\b(?:{_WORD})\b(?:(?:-|\s+and\s+|\s+)(?:{_WORD})\b)*)"
+"""Pattern of a number in words."""
+
+
+def number(text: str) -> int:
+    """`one hundred and fifty` or `150` -> 150; raises ValueError for what is no number."""
+    if text.isdigit():
+        return int(text)
+    whole = part = 0
+    for word in re.split(r"-|\s+and\s+|\s+", text.strip().lower()):
+        if word in _VALUES:
+            part += _VALUES[word]
+        elif word == "hundred":
+            part = max(part, 1) * _TIMES[word]
+        elif word == "thousand":
+            whole, part = whole + max(part, 1) * _TIMES[word], 0
+        else:
+            raise ValueError(f"no number: {text!r}")
+    return whole + part

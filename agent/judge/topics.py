@@ -1,0 +1,50 @@
+"""What a question asks for, as the judge reads it: its nouns first, else the agent's intents.
+
+The nouns are the judge's own, so that a question which the agent misunderstood is still judged by
+what was asked. Counting questions ask for the thing that they count, and for `count`;
+"how late" asks for `delay`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agent.intents import intents_of
+from agent.words import fold
+
+_POLICY = (
+    r"\bpolic|\brules?\b|allowance|allowed|entitled|\bmay i\b|can i (?:rebook|change|cancel|bring|"
+    r"take|get)|have to pay|cost|\bfees?\b|how many (?:kilos|bags (?:may|can))|hotel|to rebook\b"
+)
+_CONTACT = (
+    r"tweet|complain|\bmy (?:phone )?(?:call|e-?mail|mail|message|chat|post)\b|"
+    r"\bi (?:called|phoned|rang|e-?mailed|wrote|posted)\b"
+)
+_NOUNS = (
+    ("policy", re.compile(_POLICY)),
+    ("contact", re.compile(_CONTACT)),
+    ("payment", re.compile(r"refund|voucher|money|reimburs|paid back")),
+    ("bag", re.compile(r"\b(?:bags?|baggage|luggage|suitcases?)\b")),
+    ("tier", re.compile(r"\btier\b|\b(?:gold|silver|regular)\b|member|loyalty")),
+    ("gate", re.compile(r"\bgate\b")),
+    ("seat", re.compile(r"\bseats?\b|\bsit(?:ting)?\b")),
+    (
+        "booking",
+        re.compile(
+            r"passengers|people|insured|another flight|\bbook(?:ing|ed)|\bam i (?:still )?on\b"
+        ),
+    ),
+    ("arrival", re.compile(r"\barriv|\bland\b|\bget (?:in|to)\b|touch ?down")),
+    ("flight_status", re.compile(r"\blate\b|delayed|on time|flights (?:are|were) cancel")),
+)
+_COUNTS = re.compile(r"\bhow many\b|\bnumber of\b")
+_HOW_LATE = re.compile(r"\bhow (?:late|delayed)\b")
+
+
+def topics_of(question: str) -> set[str]:
+    """The topics of a question: names of intents that the record can answer, `count`, `delay`."""
+    folded = fold(question)
+    more = {"count"} if _COUNTS.search(folded) else set()
+    named = next((topic for topic, nouns in _NOUNS if nouns.search(folded)), None)
+    more |= {"delay"} if _HOW_LATE.search(folded) else set()
+    return ({named} if named else set(intents_of(question))) | more
