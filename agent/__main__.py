@@ -7,7 +7,7 @@ import importlib
 import json
 import sys
 
-EVALS = ("judge",)
+EVALS = ("intents", "judge")
 
 
 def main() -> int:

@@ -1,161 +1,169 @@
-"""What a question asks for: a small scorer over `data/agent/intents.toml`.
+"""What a message asks for: clauses, a classifier over `data/agent/intents.toml`, a few rules.
 
-Each intent has cues (words and phrases with weights, matched with typos) and example questions.
-Cues decide where there are any; a clause without one goes to the intent with the nearest example.
-The scorer is deterministic, reads nothing but the text and takes well under a millisecond a clause.
+A message is split into clauses, each clause goes to the intent whose examples it is like (see
+`agent/classifier.py`), and the rules put them together: small talk beside a real question is
+dropped, a message in another language is known by its small words, and a follow-up asks for what
+was asked before it. Deterministic, offline, about a millisecond a message.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from math import sqrt
+from itertools import pairwise
 
 from agent import mentions
+from agent.classifier import Classifier
 from agent.prompts import table
-from agent.words import LONGEST, fold, near, tokens
+from agent.slots import masked
+from agent.words import LONGEST, tokens
 
 OUT_OF_SCOPE = "out_of_scope"
 GREETING = "greeting"
-_CLAUSE = re.compile(r"[?!;\n]+|\.(?:\s|$)|,\s*(?=(?:and|also|what|where|when|which|how|did|is)\b)")
-_AND = re.compile(r"\band\b|\balso\b|\bplus\b|&")
-_ENOUGH = 2.0  # weight of cues from which a clause asks for an intent
-_LIKE = 0.5  # cosine to the nearest example from which a clause without cues does
+FOLLOW_UP = "follow_up"
+OTHER_LANGUAGE = "other_language"
+INJECTION = "injection"
+
+_SMALL_TALK = (OUT_OF_SCOPE, GREETING, "thanks", "goodbye", "abuse")
+_CLAUSE = re.compile(
+    r"[?!;\n]+|\.+(?:\s|$)|,\s*(?=(?:and|also|what|where|when|which|how|did|is|i|give|so|please)\b)"
+    r"|^(?:yes|no|ok|okay)\b,?(?=\s+(?:and|but|also|what|where|when|which|i)\b)",
+    re.IGNORECASE,
+)
+_AND = re.compile(r"\band\b|\balso\b|\bplus\b|[&+]", re.IGNORECASE)
+_LIKE = 0.12  # score from which a whole message asks for an intent
+_SURE = 0.4  # score from which one clause of several does
+_FEW_WORDS = 60  # words of a clause that are read: a longer one says nothing more
+_MOST_CLAUSES = 12
 
 
-@dataclass(frozen=True)
-class Intent:
-    """One intent of the file."""
+def wishes_of(message: str, earlier: Sequence[str] = ()) -> list[str]:
+    """The intents of a message, in the order in which it raises them; at least one.
 
-    name: str
-    cues: tuple[tuple[tuple[str, ...], float], ...]  # ((words of the cue), weight)
-    examples: tuple[str, ...]
-    absorbs: tuple[str, ...]  # intents whose words mean this one when they stand with it
-
-
-def intents_of(question: str) -> list[str]:
-    """The intents of a question, in the order in which it raises them; at least one.
-
-    A question that nothing is known about is `out_of_scope`; small talk beside a real question is
-    dropped.
+    Args:
+        message: what the customer said last.
+        earlier: the customer's messages before it, oldest first: a follow-up ("and tomorrow?")
+            asks for what they asked for; without them it is `follow_up`.
     """
-    found: dict[str, None] = {}
-    for clause in _clauses(question[:LONGEST]):
-        found.update(dict.fromkeys(_of_clause(clause)))
-    real = [name for name in found if name not in _SMALL_TALK]
-    if not real and mentions.flights(question[:LONGEST]):
+    text = message[:LONGEST]
+    if _is_foreign(text):
+        return [OTHER_LANGUAGE]
+    found = _together(_of_clauses(text))
+    if found != [FOLLOW_UP]:
+        return found
+    return next((asked for one in reversed(earlier) if (asked := _asked(one))), found)
+
+
+def intents_of(message: str) -> list[str]:
+    """The same for an answerer of few intents: each by its family's name; no follow-up is resolved.
+
+    A message that only names a flight asks for its status.
+    """
+    wishes = wishes_of(message)
+    if set(wishes) <= {FOLLOW_UP, OUT_OF_SCOPE} and mentions.flights(message[:LONGEST]):
         return ["flight_status"]
-    return real or list(found) or [OUT_OF_SCOPE]
+    return list(dict.fromkeys(family_of(one) for one in wishes))
 
 
-_SMALL_TALK = (OUT_OF_SCOPE, GREETING, "thanks")
+def family_of(intent: str) -> str:
+    """The intent that an answerer without words of its own for this one may take it for."""
+    fields = table("intents")["intent"].get(intent, {"family": OUT_OF_SCOPE})
+    return str(fields.get("family", intent))
 
 
-def _clauses(question: str) -> list[str]:
-    """Clauses, split at `and` only where both sides ask for something."""
+def names() -> list[str]:
+    """Every intent, in the order of the data file."""
+    return [*table("intents")["intent"], OTHER_LANGUAGE]
+
+
+def warm() -> None:
+    """Learn the examples now rather than at the first message."""
+    _classifier()
+
+
+def _asked(message: str) -> list[str]:
+    """What an earlier message asked for, if anything that can be asked again."""
+    skipped = {*_SMALL_TALK, FOLLOW_UP, OTHER_LANGUAGE, INJECTION, "confirm", "decline"}
+    return [one for one in wishes_of(message) if one not in skipped]
+
+
+def _together(found: list[str]) -> list[str]:
+    if INJECTION in found:
+        return [INJECTION]
+    real = [name for name in found if name not in _SMALL_TALK]
+    wishes = [name for name in real if name not in ("complaint", FOLLOW_UP)]
+    # A parting word ends a talk that thanks and greets as well.
+    small = (
+        sorted(found, key=("abuse", "goodbye", "thanks", GREETING, OUT_OF_SCOPE).index)[:1]
+        if not real
+        else []
+    )
+    return wishes or real[:1] or small
+
+
+def _of_clauses(text: str) -> list[str]:
+    """The intents of the clauses that are clear; of the whole message where none is."""
+    clauses = _clauses(text)
+    scored = [_best(clause) for clause in clauses]
+    clear = [name for name, score in scored if score >= (_SURE if len(scored) > 1 else _LIKE)]
+    if not clear:
+        name, score = _best(text)
+        clear = [name if score >= _LIKE else OUT_OF_SCOPE]
+    return list(dict.fromkeys(clear))
+
+
+def _clauses(text: str) -> list[str]:
+    """Clauses, split at `and` only where both sides clearly ask for different things."""
     clauses: list[str] = []
-    for clause in _CLAUSE.split(question):
-        parts = _AND.split(clause or "")
-        both = len(parts) > 1 and all(_by_cues(tokens(part)) for part in parts)
-        clauses += parts if both else [clause or ""]
-    return [clause for clause in clauses if clause.strip()]
+    for clause in _CLAUSE.split(text)[:_MOST_CLAUSES]:
+        parts = _AND.split(clause)
+        asked = [_best(part) for part in parts[:_MOST_CLAUSES]]
+        differ = all(one[0] != other[0] for one, other in pairwise(asked))
+        clear = all(score >= _SURE and name not in _SMALL_TALK for name, score in asked)
+        clauses += parts if len(parts) > 1 and differ and clear else [clause]
+    return [clause for clause in clauses if tokens(clause)]
 
 
-def _of_clause(clause: str) -> list[str]:
-    words = tokens(clause)
-    if not words:
-        return []
-    return _by_cues(words) or _by_example(clause)
+def _best(clause: str) -> tuple[str, float]:
+    if not tokens(clause):
+        return OUT_OF_SCOPE, 0.0
+    scores = _classifier().scores(clause)
+    return max(scores.items(), key=lambda one: one[1])
 
 
-def _by_cues(words: Sequence[str]) -> list[str]:
-    scores = {name: score for name, score in _scores(words).items() if score >= _ENOUGH}
-    absorbed = {
-        other
-        for name in scores
-        for other in _intents()[name].absorbs
-        if scores[name] >= scores.get(other, 0) or other in scores
-    }
-    return sorted(scores.keys() - absorbed, key=lambda name: _place(words, name))
+def _is_foreign(text: str) -> bool:
+    """Whether a text is in another script, or most of its words are small foreign ones."""
+    letters = [one for one in text if one.isalpha()]
+    latin = sum("LATIN" in unicodedata.name(one, "") for one in letters[:200])
+    if letters and latin * 2 < len(letters[:200]):
+        return True
+    words = re.findall(r"\w+", text.casefold())[:_FEW_WORDS]
+    foreign = sum(word in _foreign() for word in words)
+    return foreign >= _MOSTLY and foreign * 2 >= len(words)
 
 
-def _scores(words: Sequence[str]) -> dict[str, float]:
-    return {
-        name: sum(weight for cue, weight in intent.cues if _at(words, cue) is not None)
-        for name, intent in _intents().items()
-    }
-
-
-def _place(words: Sequence[str], name: str) -> int:
-    places = [_at(words, cue) for cue, _ in _intents()[name].cues]
-    return min((place for place in places if place is not None), default=len(words))
-
-
-def _at(words: Sequence[str], cue: tuple[str, ...]) -> int | None:
-    """Where a cue stands among the words; its own words may have one other between two of them."""
-    for start, word in enumerate(words):
-        if near(word, cue[0]) and _follows(words, start, cue):
-            return start
-    return None
-
-
-def _follows(words: Sequence[str], start: int, cue: tuple[str, ...]) -> bool:
-    place = start
-    for part in cue[1:]:
-        ahead = words[place + 1 : place + 3]
-        step = next((n for n, word in enumerate(ahead, start=1) if near(word, part)), None)
-        if step is None:
-            return False
-        place += step
-    return True
-
-
-def _by_example(clause: str) -> list[str]:
-    grams = _grams(clause)
-    best, score = OUT_OF_SCOPE, 0.0
-    for name, example in _examples():
-        likeness = _cosine(grams, example)
-        if likeness > score:
-            best, score = name, likeness
-    return [best if score >= _LIKE else OUT_OF_SCOPE]
-
-
-def _grams(text: str) -> Counter[str]:
-    padded = f"  {' '.join(tokens(text))}  "
-    return Counter(padded[place : place + 3] for place in range(len(padded) - 2))
-
-
-def _cosine(one: Counter[str], other: Counter[str]) -> float:
-    shared = sum(count * other[gram] for gram, count in one.items())
-    return shared / (_norm(one) * _norm(other)) if shared else 0.0
-
-
-def _norm(grams: Counter[str]) -> float:
-    return sqrt(sum(count * count for count in grams.values()))
+_MOSTLY = 2
 
 
 @cache
-def _examples() -> list[tuple[str, Counter[str]]]:
-    return [
-        (name, _grams(example))
-        for name, intent in _intents().items()
-        for example in intent.examples
+def _foreign() -> frozenset[str]:
+    return frozenset(table("intents")["foreign"]["words"].split())
+
+
+@cache
+def _classifier() -> Classifier:
+    examples = [
+        (example, name)
+        for name, fields in table("intents")["intent"].items()
+        for example in fields["examples"].splitlines()
+        if example
     ]
+    return Classifier(examples, _words)
 
 
-@cache
-def _intents() -> dict[str, Intent]:
-    return {
-        name: Intent(
-            name=name,
-            cues=tuple(
-                (tuple(tokens(fold(cue))), weight) for cue, weight in fields.get("cues", {}).items()
-            ),
-            examples=tuple(fields.get("examples", ())),
-            absorbs=tuple(fields.get("absorbs", ())),
-        )
-        for name, fields in table("intents").items()
-    }
+def _words(clause: str) -> list[str]:
+    spellings = table("intents")["spellings"]
+    words = tokens(masked(clause))[:_FEW_WORDS]
+    return [part for word in words for part in spellings.get(word, word).split()]

@@ -25,6 +25,10 @@ _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _MONTH = r"(?P<month>" + "|".join(_MONTHS) + r")[a-z]*\.?"
 _DAY_MONTH = re.compile(rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b", re.I)
 _MONTH_DAY = re.compile(rf"\b{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b", re.I)
+CALENDAR_DAY = re.compile(
+    "|".join(re.sub(r"\?P<\w+>", "?:", one.pattern) for one in (_ISO_DAY, _DAY_MONTH, _MONTH_DAY)),
+    re.IGNORECASE,
+)
 _RELATIVE = {"yesterday": -1, "today": 0, "tonight": 0, "tomorrow": 1}
 _WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _NO_CARRIERS = {"at", "to", "in", "on", "by", "of", "is", "or", "be", "am", "pm", "no", "my", "me"}
