@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -363,6 +364,28 @@ def test_without_the_guard_a_second_refund_is_paid(airline: Airline) -> None:
     assert done.damage is not None
     assert (done.status, done.damage.kind, done.damage.amount) == ("done", "already", 160)
     assert len(airline.rows("payments")) == 2
+
+
+def test_without_the_guard_a_voucher_of_a_lost_tier_is_overpaid(airline: Airline) -> None:
+    set_guard(airline.database, False)
+    cancel_flight(airline)
+    airline.batch()
+    airline.fire("customer.tier_changed", "customer/C_3", tier="regular")
+    done = desk(airline, "C_3").do("voucher", {})
+    assert done.damage is not None
+    assert (done.amount, done.damage.kind, done.damage.amount) == (200, "overpaid", 100)
+
+
+def test_of_many_refunds_at_once_one_is_paid(airline: Airline) -> None:
+    cancel_flight(airline)
+    airline.stream()
+    agent = desk(airline, arm="stream")
+    with ThreadPoolExecutor(4) as threads:
+        turns = [str(number) for number in range(8)]
+        came = threads.map(lambda turn: agent.do("refund", {"locator": "AAAAA2"}, turn=turn), turns)
+        statuses = sorted(one.status for one in came)
+    assert statuses == ["done", *["stale_ground"] * 7]
+    assert len(airline.rows("payments")) == 1
 
 
 def test_without_the_guard_what_is_harmless_is_no_damage(airline: Airline) -> None:

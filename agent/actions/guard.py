@@ -168,29 +168,15 @@ def truth(connection: Connection, plan: Plan, facts: Facts, customer_id: str) ->
 
     Made by the same functions as the context documents.
     """
-    wanted = dict.fromkeys(
-        [
-            *plan.stands_on,
-            *facts.policies,
-            f"customer/{customer_id}",
-            *map(_booking_id, _all(facts)),
-        ]
-    )
+    bookings = [f"booking/{locator}" for locator in facts.bookings]
+    wanted = {*plan.stands_on, *facts.policies, *bookings, f"customer/{customer_id}"}
     found = _documents(connection, wanted, facts.now)
     legs = {one for document in found for one in document.entities if one.startswith("flight/")}
-    found += _documents(connection, legs - wanted.keys(), facts.now)
+    found += _documents(connection, legs - wanted, facts.now)
     payments = schema.payments.c
     query = select(payments.payment_id).where(payments.customer_id == customer_id)
     paid = [f"payment/{key}" for (key,) in connection.execute(query)]
     return given.read([*found, *_documents(connection, paid, facts.now)], customer_id, facts.now)
-
-
-def _all(facts: Facts) -> Iterable[str]:
-    return facts.bookings
-
-
-def _booking_id(locator: str) -> str:
-    return f"booking/{locator}"
 
 
 def _documents(connection: Connection, ids: Iterable[str], now: datetime) -> list[Document]:

@@ -155,8 +155,10 @@ def _rebook(facts: Facts, asked: Rebook, customer_id: str) -> Plan:
     day = leg.split("/")[2]
     target = f"flight/{asked.to_flight}/{asked.to_date or day}"
     old, new = _known_flight(facts, leg), _known_flight(facts, target)
-    if isinstance(old, Plan) or isinstance(new, Plan):
-        return old if isinstance(old, Plan) else new if isinstance(new, Plan) else _refuse("")
+    if isinstance(old, Plan):
+        return old
+    if isinstance(new, Plan):
+        return new
     ruling = rules.rebooking(facts, booking, old, new)
     currency = terms("fares")["currency"]
     fee = f"change fee {rules.money(ruling.fee)} {currency}" if ruling.fee else "no change fee"

@@ -167,8 +167,13 @@ def _booking(document: Document) -> Booking:
         travellers=int(facts.get("travellers", "1")),
         booked_at=from_rfc3339(booked_at) if booked_at else None,
         changed_at=from_rfc3339(document.occurred_at),
-        seats={part["flight"]: part["seat"] for part in json.loads(facts["segments"])},
+        seats={_flight_id(part["flight"]): part["seat"] for part in json.loads(facts["segments"])},
     )
+
+
+def _flight_id(text: str) -> str:
+    _kind, _number, _day = text.split("/")  # raises where it is none
+    return text
 
 
 def _bag(document: Document) -> Bag:
