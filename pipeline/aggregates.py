@@ -52,7 +52,7 @@ COMMIT_S = 0.5  # a report has seconds; each commit is a write to the record's d
 RETRY_S = 1.0
 # An event may come as late as the record takes it; a window that closed before would lose it.
 GRACE = FURTHEST_BACK + FURTHEST_AHEAD
-SMALL = RocksDBOptions(write_buffer_size=4_000_000, block_cache_size=8_000_000)
+SMALL = RocksDBOptions(write_buffer_size=1_000_000, block_cache_size=4_000_000)
 
 
 # --- pure steps -----------------------------------------------------------------------------------
@@ -286,6 +286,7 @@ class Aggregator:
             broker_address=self._brokers,
             consumer_group=f"{GROUP}-{incarnation}-{uuid.uuid4().hex[:8]}",
             commit_interval=COMMIT_S,
+            commit_every=500,  # what waits for a checkpoint waits in memory
             consumer_poll_timeout=COMMIT_S / 5,
             auto_offset_reset="earliest",
             use_changelog_topics=False,
@@ -298,7 +299,9 @@ class Aggregator:
                 "session.timeout.ms": 4000,
                 "heartbeat.interval.ms": 500,
                 "fetch.message.max.bytes": MAX_MESSAGE,
-                "queued.max.messages.kbytes": 8_000,  # of the whole log, read at each start
+                # The whole log is read at each start: not all of it at once.
+                "queued.min.messages": 1_000,
+                "queued.max.messages.kbytes": 2_000,
             },
             broker_availability_timeout=30,
         )

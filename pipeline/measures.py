@@ -106,10 +106,9 @@ def rows_of(images: Iterable[Image]) -> list[Row]:
     numbers: dict[Cell, list[float]] = {}
     for image in images:
         kind, row = image["kind"], image["row"]
-        if kind in KINDS.values():
+        for name, key, number in measured(kind, row):
             start = to_rfc3339(window_start(moment(kind, row)))
-            for name, key, number in measured(kind, row):
-                numbers.setdefault(Cell(name, key, start), []).append(number)
+            numbers.setdefault(Cell(name, key, start), []).append(number)
     return [cell_row(cell, found, version=0) for cell, found in numbers.items()]
 
 
