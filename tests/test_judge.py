@@ -175,6 +175,7 @@ def test_the_labelled_answers(record: tuple[Database, datetime]) -> None:
     database, now = record
     figures = judge_eval.report(judge_eval.judge_all(database, now))
     shown = judge_eval.as_table(figures)
-    assert figures["cases"] >= 60
+    assert figures["cases"] >= 390
     assert figures["accuracy"] >= judge_eval.FLOOR, shown
     assert figures["confusion"]["current"]["wrong"] == 0, shown
+    assert figures["confusion"]["current"]["stale"] == 0, shown

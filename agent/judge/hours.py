@@ -12,8 +12,10 @@ from agent import times as plain
 from agent.judge.numbers import IN_WORDS, number
 from agent.times import Duration, SpokenTime
 
+# After a comma or alone `2026` is rather a year than 20:26.
 _MILITARY = re.compile(
-    r"(?:(?<=\bdep )|(?<=\bat )|(?<=, )|(?<=^))(?P<a>[01]\d|2[0-3])(?P<b>[0-5]\d)(?![\w:./-])"
+    r"(?:(?<=\bdep )|(?<=\bat )|(?:(?<=, )|(?<=^))(?!20))(?P<a>[01]\d|2[0-3])(?P<b>[0-5]\d)(?![\w:./-])"
+    r"(?!\s?(?:USD|EUR|GBP|dollars|euros|pounds))"
     r"|\b(?P<c>[01]\d|2[0-3])(?P<d>[0-5]\d)\s?(?:hrs|hours|h)\b",
     re.I,
 )
