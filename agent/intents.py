@@ -25,6 +25,7 @@ GREETING = "greeting"
 FOLLOW_UP = "follow_up"
 OTHER_LANGUAGE = "other_language"
 INJECTION = "injection"
+CONFIRM = "confirm"
 
 _SMALL_TALK = (OUT_OF_SCOPE, GREETING, "thanks", "goodbye", "abuse")
 _CLAUSE = re.compile(
@@ -33,6 +34,11 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _AND = re.compile(r"\band\b|\balso\b|\bplus\b|[&+]", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"\W*(?:yes|yeah|yep|sure|ok|okay|please do|do it|go ahead"
+    r"|no|nope|nah|not|stop|don'?t|leave)\b",
+    re.IGNORECASE,
+)
 _LIKE = 0.12  # score from which a whole message asks for an intent
 _SURE = 0.4  # score from which one clause of several does
 _FEW_WORDS = 60  # words of a clause that are read: a longer one says nothing more
@@ -85,13 +91,15 @@ def warm() -> None:
 
 def _asked(message: str) -> list[str]:
     """What an earlier message asked for, if anything that can be asked again."""
-    skipped = {*_SMALL_TALK, FOLLOW_UP, OTHER_LANGUAGE, INJECTION, "confirm", "decline"}
+    skipped = {*_SMALL_TALK, FOLLOW_UP, OTHER_LANGUAGE, INJECTION, CONFIRM, "decline"}
     return [one for one in wishes_of(message) if one not in skipped]
 
 
 def _together(found: list[str]) -> list[str]:
     if INJECTION in found:
         return [INJECTION]
+    if "bag_claim" in found:  # "you lost my bag": what happened, not a question
+        found = [name for name in found if name != "bag"]
     real = [name for name in found if name not in _SMALL_TALK]
     wishes = [name for name in real if name not in ("complaint", FOLLOW_UP)]
     # A parting word ends a talk that thanks and greets as well.
@@ -107,7 +115,10 @@ def _of_clauses(text: str) -> list[str]:
     """The intents of the clauses that are clear; of the whole message where none is."""
     clauses = _clauses(text)
     scored = [_best(clause) for clause in clauses]
-    clear = [name for name, score in scored if score >= (_SURE if len(scored) > 1 else _LIKE)]
+    enough = _SURE if len(scored) > 1 else _LIKE
+    clear = [name for name, score in scored if score >= enough]
+    if len(set(clear)) > 1 and not _ANSWER.match(text):  # a yes or no comes first or is none
+        clear = [name for name in clear if name not in (CONFIRM, "decline")]
     if not clear:
         name, score = _best(text)
         clear = [name if score >= _LIKE else OUT_OF_SCOPE]
@@ -130,7 +141,9 @@ def _best(clause: str) -> tuple[str, float]:
     if not tokens(clause):
         return OUT_OF_SCOPE, 0.0
     scores = _classifier().scores(clause)
-    return max(scores.items(), key=lambda one: one[1])
+    name, score = max(scores.items(), key=lambda one: one[1])
+    # A yes may set off an action: what is only a little like one is none.
+    return (OUT_OF_SCOPE, score) if name == CONFIRM and score < _SURE else (name, score)
 
 
 def _is_foreign(text: str) -> bool:

@@ -1,7 +1,8 @@
-"""The understanding of messages against labelled ones, none of which the classifier learned from.
+"""The understanding of messages against labelled ones.
 
-A message is right only if the set of its intents is. `intents-held-out.jsonl` is what is reported,
-`intents.jsonl` the development set that wordings and weights were chosen on.
+A message is right only if the set of its intents is. `intents-held-out.jsonl` is what is reported:
+none of its messages is among the examples that the classifier learns from. `intents.jsonl` is the
+development set that the examples and the weights were chosen on.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from agent.evals.confusion import Report, confusion, confusion_table
 from agent.intents import names, wishes_of
 from agent.prompts import FOLDER
 
-FLOOR = 0.93  # a little under what is reached
+FLOOR = 0.96  # a little under what is reached
 HELD_OUT = FOLDER / "eval" / "intents-held-out.jsonl"
 DEVELOPMENT = FOLDER / "eval" / "intents.jsonl"
 
