@@ -6,7 +6,7 @@ your watch, null where the document was there from the start.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,6 +65,25 @@ class Citation(_Frozen):
     score: float | None  # cosine similarity to the question; null: followed, not found by vector
 
 
+class ToolUse(_Frozen):
+    """One tool call of a turn: who called what and why, and what it gave."""
+
+    agent: str
+    tool: str
+    why: str
+    arguments: dict[str, Any]
+    result: dict[str, Any]
+    ms: float
+
+
+class Usage(_Frozen):
+    """What the models of a turn took. `cost_usd` is null where a price is not known."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+
+
 class Answer(_Frozen):
     """One arm's answer to one question."""
 
@@ -73,10 +92,12 @@ class Answer(_Frozen):
     verdict: Verdict
     as_of: str | None  # airline time up to which the arm knows the world; null: not told
     context: list[Citation]
-    tools: list[str]
-    agent: str
+    tools: list[ToolUse]  # hand-offs between colleagues included, in order
+    agent: str  # the colleague who spoke last
     model: str  # the model that spoke
     fallback: str | None  # why it was not the one that was asked for
+    usage: Usage
+    pending: str | None  # what waits for the customer's yes, in words
     timings_ms: dict[str, float]
 
 

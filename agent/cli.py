@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -20,11 +20,14 @@ from agent.context import spoken_age
 from agent.judge import Judge
 from agent.prompts import table
 from agent.retrieval import QuestionVectors
+from agent.session import sessions
 from agent.support import AgentSettings, AsOf, SupportAgent, ask_both
+from agent.tools import Toolbox
 from pipeline import schema
 from pipeline.clock import from_rfc3339
 from pipeline.control import clock
 from pipeline.embed import encoder
+from pipeline.fire import Door
 from pipeline.freshness import pending
 from pipeline.schema import ARMS, Arm, Database
 from pipeline.settings import Settings
@@ -37,17 +40,22 @@ _WARM_UP = 5
 
 
 def agents_of(
-    settings: Settings, database: Database, arms: Sequence[Arm] = ARMS, model: str | None = None
+    settings: Settings,
+    database: Database,
+    arms: Sequence[Arm] = ARMS,
+    *,
+    model: str | None = None,
+    door: Callable[[], Door] | None = None,
 ) -> list[SupportAgent]:
-    """The agents of these arms: they share vectors, judge and settings, and differ in the table."""
+    """The agents of these arms: they share vectors, judge and settings, and differ in the table.
+
+    Args:
+        door: where the events of their actions go in; None: they change nothing.
+    """
     vectors, judge = QuestionVectors(encoder(settings.embedder)), Judge(database)
     shape = AgentSettings(model=model or settings.agent_model, home_zone=settings.home_zone)
-    return [
-        SupportAgent(
-            arm, ContextStore(settings.stores, arm, settings.embedder), vectors, judge, shape
-        )
-        for arm in arms
-    ]
+    stores = [ContextStore(settings.stores, arm, settings.embedder) for arm in arms]
+    return [SupportAgent(Toolbox(store, database, door), vectors, judge, shape) for store in stores]
 
 
 def as_of(database: Database, now: datetime) -> dict[Arm, AsOf]:
@@ -78,8 +86,8 @@ def ask(
     now = _now(database)
     _check_customer(database, customer)
     arms = ARMS if arm == "both" else (arm,)
-    agents = agents_of(settings, database, arms, model)
-    asked = ask_both(agents, question, customer, now, as_of=as_of(database, now))
+    agents = agents_of(settings, database, arms, model=model)
+    asked = ask_both(agents, question, sessions(customer, arms), now, as_of=as_of(database, now))
     return asked.model_dump(mode="json")
 
 
@@ -125,7 +133,7 @@ def scorecard(settings: Settings, customers: int = 25) -> Report:
     questions = _questions()
     for customer in _customers(database, customers):
         for question in questions:
-            for one in ask_both(agents, question, customer, now).arms:
+            for one in ask_both(agents, question, sessions(customer), now).arms:
                 counts[question, one.arm, one.verdict.status] += 1
     return {
         "airline_time": now.isoformat(),
@@ -167,7 +175,7 @@ def bench_asks(settings: Settings) -> float:
         # Each question a new one to the encoder: nobody asks twice in the same words.
         question = f"{questions[place % len(questions)]} ({place})"
         started = time.perf_counter()
-        ask_both(agents, question, customer, now)
+        ask_both(agents, question, sessions(customer), now)
         found.append((time.perf_counter() - started) * 1000)
     return statistics.median(found[_WARM_UP:] or found)
 

@@ -7,6 +7,7 @@ that is written in a document, or in the question, for an instruction. It is det
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from typing import Any
 
 from agent import context, mentions, spoken
 from agent.clues import channel_asked, content, is_yes_no, payment_asked
-from agent.intents import intents_of
+from agent.intents import FOLLOW_UP, OUT_OF_SCOPE, family_of, wishes_of
 from agent.knowledge import Knowledge, Leg
+from agent.planning import TOOL_OF, Done, Situation, plan
 from agent.prompts import word_list
 from agent.spoken import say
 from agent.times import times
@@ -43,25 +45,22 @@ class Turn:
     tool_calls: tuple[ToolCall, ...] = ()
 
 
-def respond(
-    messages: Sequence[Message],
-    tools: Sequence[Tool] = (),  # noqa: ARG001 the protocol of every model: it may offer tools
-) -> Turn:
-    """The model's next step in a conversation; see `reply` for the messages."""
-    return Turn(reply(messages))
+def respond(messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Turn:
+    """The model's next step in a conversation: tool calls while there is something to do, or text.
+
+    Args:
+        messages: OpenAI form; content is text or a list of parts.
+    """
+    earlier = [_text(one)[:LONGEST] for one in messages if one.get("role") == "user"][:-1]
+    at = _situation(messages, tools, earlier)
+    if calls := plan(at):
+        return Turn("", calls)
+    return Turn(_Answer(at, earlier).text())
 
 
 def reply(messages: Sequence[Message]) -> str:
-    """The answer to the last user message, from the documents in the system message.
-
-    Args:
-        messages: OpenAI form, `{"role", "content"}`; content is text or a list of parts.
-    """
-    prompt = "\n".join(_text(one) for one in messages if one.get("role") == "system")
-    asked = [_text(one) for one in messages if one.get("role") == "user"]
-    question = asked[-1] if asked else ""
-    knowledge = Knowledge(context.read(prompt), _now(prompt))
-    return _Answer(knowledge, question[:LONGEST], asked[:-1]).text()
+    """The answer to the last user message, from the messages alone; see `respond`."""
+    return respond(messages).text
 
 
 def chunks(text: str) -> Iterator[str]:
@@ -81,24 +80,82 @@ def _now(prompt: str) -> datetime:
     return datetime.fromisoformat(found["now"]) if found else datetime.now(UTC)
 
 
+def _situation(
+    messages: Sequence[Message], tools: Sequence[Tool], earlier: Sequence[str]
+) -> Situation:
+    prompt = "\n".join(_text(one) for one in messages if one.get("role") == "system")
+    last = max((n for n, one in enumerate(messages) if one.get("role") == "user"), default=-1)
+    question = _text(messages[last])[:LONGEST] if last >= 0 else ""
+    return Situation(
+        prompt=prompt,
+        question=question,
+        intents=_wishes(question, earlier),
+        tools=tools,
+        done=_done(messages[last + 1 :]),
+        known=Knowledge(context.read(prompt), _now(prompt)),
+    )
+
+
+def _wishes(question: str, earlier: Sequence[str]) -> list[str]:
+    wishes = wishes_of(question, earlier)
+    if {*wishes} <= {FOLLOW_UP, OUT_OF_SCOPE} and mentions.flights(question):
+        return ["flight_status"]  # a message that only names a flight
+    return wishes
+
+
+def _done(messages: Sequence[Message]) -> list[Done]:
+    """The tool calls since the question that have a result."""
+    calls = {
+        call["id"]: call["function"] for one in messages for call in one.get("tool_calls") or ()
+    }
+    return [
+        Done(call["name"], json.loads(call["arguments"]), json.loads(_text(one)))
+        for one in messages
+        if one.get("role") == "tool" and (call := calls.get(one.get("tool_call_id")))
+    ]
+
+
 @dataclass
 class _Answer:
-    """One question, its knowledge, and the sentences so far."""
+    """One question, where the turn stands, and what the customer asked before."""
 
-    known: Knowledge
-    question: str
+    at: Situation
     earlier: list[str]
     bad_news: bool = False  # something went wrong with what is asked about
+
+    @property
+    def known(self) -> Knowledge:
+        return self.at.known
+
+    @property
+    def question(self) -> str:
+        return self.at.question
 
     def text(self) -> str:
         if not tokens(self.question):
             return say("other", "empty")
-        intents = intents_of(self.question)
+        intents = list(self.at.intents)
         said = [self._flights({*intents} & _FLIGHT, intents)] if _FLIGHT & {*intents} else []
-        said += [_SAYERS[intent](self) for intent in intents if intent in _SAYERS]
+        said += [self._result(intent) or self._own_words(intent) for intent in intents]
         if self.bad_news and not {"contact", "injection"} & {*intents}:
             said.append(self._recent_complaint())
         return " ".join(dict.fromkeys(part for part in said if part))
+
+    def _result(self, intent: str) -> str:
+        """What the tool said that an intent needed, if it was called."""
+        tool = TOOL_OF.get(intent)
+        if intent == "confirm" and self.at.waits:
+            tool = self.at.waits[0]
+        result = self.at.result_of(tool) if tool else None
+        if result is None and intent == "rebook":
+            result = self.at.result_of("find_flights")  # there was none to move to
+        return str(result.get("say", "")) if result else ""
+
+    def _own_words(self, intent: str) -> str:
+        if intent in _ASKS_BACK and self.at.offered():
+            return say("asks_back", intent)
+        sayer = _SAYERS.get(intent) or _SAYERS.get(family_of(intent))
+        return sayer(self) if sayer and intent not in _FLIGHT else ""
 
     # --- flights ---
 
@@ -123,8 +180,8 @@ class _Answer:
             return self._no_flight()
         self.bad_news |= any(leg.status in _NEWS for leg in legs)
         parts = [self._opening(legs[0]) if len(legs) == 1 else ""]
-        if times(self.question) and "departure" in asked:
-            asked = asked - {"flight_status"}  # a time was named: say the time, not "on time"
+        if times(self.question) and asked & {"departure", "flight_status"}:
+            asked = asked - {"flight_status"} | {"departure"}  # a time was named: say the time
         for leg in legs:
             parts.append(spoken.flight(leg, asked, self.known.now))
             if "seat" in intents and leg.booking:
@@ -167,7 +224,7 @@ class _Answer:
         return say("open", "yes_sorry")
 
     def _seat(self) -> str:
-        if {*intents_of(self.question)} & _FLIGHT:
+        if {*self.at.intents} & _FLIGHT:
             return ""  # said with the flight
         legs = [leg for leg in self._legs() if leg.booking]
         if not legs:
@@ -256,6 +313,9 @@ class _Answer:
     def _thanks(self) -> str:
         return spoken.named("other", "thanks", self.known.first_name)
 
+    def _goodbye(self) -> str:
+        return spoken.named("other", "goodbye", self.known.first_name)
+
     def _action(self) -> str:
         leg = next(iter(self._legs()), None)
         self.bad_news = bool(leg and leg.status in _NEWS)
@@ -263,6 +323,7 @@ class _Answer:
         return f"{news} {say('other', 'action')}".strip()
 
 
+_ASKS_BACK = ("rebook", "change_seat", "cancel_booking", "request_refund", "bag_claim")
 _NEWS = ("cancelled", "delayed")
 _LOST = ("misrouted", "located")
 _SAYERS: dict[str, Callable[[_Answer], str]] = {
@@ -275,7 +336,15 @@ _SAYERS: dict[str, Callable[[_Answer], str]] = {
     "policy": _Answer._policy,
     "greeting": _Answer._greeting,
     "thanks": _Answer._thanks,
+    "goodbye": _Answer._goodbye,
     "action": _Answer._action,
+    "confirm": lambda _: say("other", "nothing_waits"),
+    "decline": lambda one: say("other", "left" if one.at.waits else "nothing_waits"),
+    "complaint": lambda _: say("other", "complaint"),
+    "human": lambda _: say("other", "human"),
+    "follow_up": lambda _: say("other", "follow_up"),
+    "abuse": lambda _: say("other", "abuse"),
+    "other_language": lambda _: say("other", "other_language"),
     "reporting": lambda _: say("other", "reporting"),
     "injection": lambda _: say("other", "injection"),
     "out_of_scope": lambda _: say("other", "out_of_scope"),

@@ -1,10 +1,10 @@
-"""The support agent: retrieve, prompt, speak, be judged. One class; the airlines differ in a table.
+"""The support agent: retrieve, converse, be judged. One class; the airlines differ in a table.
 
 `ask` gives the whole `Answer`, `stream` gives pieces of text and then the `Answer`; both may be
-called from any thread.
+called from any thread, a session in one at a time.
 
-    agents = [SupportAgent(arm, store, vectors, judge) for arm, store in stores.items()]
-    ask_both(agents, "Is my flight on time?", "C0001", now)
+    agents = [SupportAgent(arm, toolbox, vectors, judge) for arm, toolbox in toolboxes.items()]
+    ask_both(agents, "Is my flight on time?", sessions("C0001"), now)
 """
 
 from __future__ import annotations
@@ -17,18 +17,22 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agent import context, llm, prompts
+from agent import context, prompts
 from agent.answer import Answer, Asked, Citation, Verdict
 from agent.judge import Judge
-from agent.llm import Completion
 from agent.offline import MODEL as OFFLINE
 from agent.offline import Message
 from agent.retrieval import Query, QuestionVectors, RetrievalSettings, retrieve
+from agent.session import Session
+from agent.specialists import TRIAGE, Specialist, specialists
+from agent.tools import Scene, Toolbox
+from agent.turn import Brain, Spoken, converse
 from agent.words import LONGEST
 from pipeline.clock import from_rfc3339, to_rfc3339
 from pipeline.documents import clean
-from pipeline.store import Arm, ContextStore, Found
+from pipeline.store import Arm, Found
 
+RULES = "support"  # the prompt that all colleagues share
 AsOf = datetime | str | None
 """Airline time up to which an arm knows the world; the caller knows it, the agent does not."""
 
@@ -40,129 +44,120 @@ class AgentSettings:
     model: str = OFFLINE
     temperature: float = 0.0
     timeout_s: float = 20.0  # wall seconds for the model, then the built-in one answers
-    prompt: str = "support"
     history: int = 8  # messages of the conversation that are shown to the model
     home_zone: str = "America/New_York"
     retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
 
 
 class SupportAgent:
-    """Answers one customer's questions from one arm's context store."""
+    """Answers customers' questions from one arm's context store."""
 
     def __init__(
         self,
-        arm: Arm,
-        store: ContextStore,
+        toolbox: Toolbox,
         vectors: QuestionVectors,
         judge: Judge,
         settings: AgentSettings | None = None,
     ) -> None:
         """Hand the agent what it works with; `vectors` and `judge` may serve several agents."""
-        self.arm = arm
         self.settings = settings or AgentSettings()
-        self._store = store
+        self._toolbox = toolbox
+        self._store = toolbox.store
         self._vectors = vectors
         self._judge = judge
+
+    @property
+    def arm(self) -> Arm:
+        """The arm whose table this agent reads."""
+        return self._store.arm
 
     def fields(self) -> dict[str, Any]:
         """All that makes this agent, field by field; two agents may differ in `table` only."""
         return {
             "class": type(self).__qualname__,
             "table": self._store.table.name,
-            "prompt_text": prompts.fingerprint(self.settings.prompt),
+            "prompts": {name: prompts.fingerprint(name) for name in (RULES, *specialists())},
+            "specialists": {name: asdict(one) for name, one in specialists().items()},
+            "tools": self._toolbox.fields(),
             "vectors": id(self._vectors),
             "judge": id(self._judge),
             **asdict(self.settings),
         }
 
-    def ask(
-        self,
-        question: str,
-        customer_id: str,
-        now: datetime,
-        *,
-        history: Sequence[Message] = (),
-        as_of: AsOf = None,
-    ) -> Answer:
+    def ask(self, question: str, session: Session, now: datetime, *, as_of: AsOf = None) -> Answer:
         """The whole answer; see `stream`."""
-        *_, last = self.stream(question, customer_id, now, history=history, as_of=as_of)
+        *_, last = self.stream(question, session, now, as_of=as_of)
         if not isinstance(last, Answer):
             raise TypeError("a stream ends with its Answer")
         return last
 
     def stream(
-        self,
-        question: str,
-        customer_id: str,
-        now: datetime,
-        *,
-        history: Sequence[Message] = (),
-        as_of: AsOf = None,
+        self, question: str, session: Session, now: datetime, *, as_of: AsOf = None
     ) -> Iterator[str | Answer]:
         """Pieces of text as the model gives them, then the `Answer`, whose text is what counts.
 
         Args:
+            session: the customer's conversation with this airline; it remembers the turn.
             now: airline time.
-            history: earlier messages of this conversation, OpenAI form.
 
         Raises:
-            ValueError: `customer_id` is no customer id.
+            ValueError: the session's customer id is none.
         """
         watch = _Watch()
-        asked = clean(question[:LONGEST])
-        vector = self._vectors(asked)
-        watch.lap("embed")
-        home = now.astimezone(ZoneInfo(self.settings.home_zone))
-        query = Query(asked, vector, customer_id, home)
-        found = retrieve(self._store, query, self.settings.retrieval)
-        watch.lap("retrieve")
-        messages = self._messages(asked, customer_id, home, found, history)
-        for piece in llm.stream(
-            messages,
+        scene = self._scene(question, session, now, watch)
+        brain = Brain(
             self.settings.model,
-            temperature=self.settings.temperature,
-            timeout_s=self.settings.timeout_s,
-        ):
+            self.settings.temperature,
+            self.settings.timeout_s,
+            session.meter.turn(),
+        )
+        for piece in converse(brain, scene, self._toolbox, lambda who: self._prompt(who, scene)):
             if isinstance(piece, str):
                 watch.mark("first_token")
                 yield piece
             else:
                 spoken = piece
         watch.lap("model")
-        verdict = self._judge.judge(asked, spoken.text, customer_id, now)
+        session.remember(scene.question, spoken.text, spoken.pending)
+        verdict = self._judge.judge(scene.question, spoken.text, session.customer_id, now)
         watch.lap("judge")
-        yield self._answer(spoken, verdict, self._citations(found, now), as_of, watch)
+        yield self._answer(spoken, verdict, self._citations(scene.found, now), as_of, watch)
 
     def messages(
-        self, question: str, customer_id: str, now: datetime, history: Sequence[Message] = ()
+        self, question: str, session: Session, now: datetime, who: str = TRIAGE
     ) -> list[Message]:
-        """The exact prompt that the model would be given now."""
-        asked = clean(question[:LONGEST])
-        home = now.astimezone(ZoneInfo(self.settings.home_zone))
-        query = Query(asked, self._vectors(asked), customer_id, home)
-        found = retrieve(self._store, query, self.settings.retrieval)
-        return self._messages(asked, customer_id, home, found, history)
+        """The exact prompt that the model would be given now, at the desk of `who`."""
+        return self._prompt(specialists()[who], self._scene(question, session, now, _Watch()))
 
-    def _messages(
-        self,
-        question: str,
-        customer_id: str,
-        home: datetime,
-        found: Sequence[Found],
-        history: Sequence[Message],
-    ) -> list[Message]:
-        system = prompts.prompt(self.settings.prompt).substitute(
-            customer=customer_id,
-            now=f"{home:%Y-%m-%d %H:%M} ({home.isoformat(timespec='seconds')})",
+    def _scene(self, question: str, session: Session, now: datetime, watch: _Watch) -> Scene:
+        asked = clean(question[:LONGEST])
+        vector = self._vectors(asked)
+        watch.lap("embed")
+        home = now.astimezone(ZoneInfo(self.settings.home_zone))
+        query = Query(asked, vector, session.customer_id, home)
+        found = retrieve(self._store, query, self.settings.retrieval)
+        watch.lap("retrieve")
+        return Scene(session, asked, found, home)
+
+    def _prompt(self, who: Specialist, scene: Scene) -> list[Message]:
+        # The front desk needs to know whom it greets; what is known is for those it hands over to.
+        found = [
+            one for one in scene.found if who.name != TRIAGE or one.document.kind == "customer"
+        ]
+        pending = scene.session.pending
+        system = prompts.prompt(RULES).substitute(
+            desk=who.name,
+            role=who.role,
+            customer=scene.session.customer_id,
+            now=f"{scene.now:%Y-%m-%d %H:%M} ({scene.now.isoformat(timespec='seconds')})",
+            pending=pending.as_json() if pending else "nothing",
             count=str(len(found)),
-            context=context.write([one.document for one in found], home),
+            context=context.write([one.document for one in found], scene.now),
         )
-        # A system message of the history would be one that a caller let a customer write.
-        earlier = [one for one in history if one.get("role") in ("user", "assistant")]
         return [
             {"role": "system", "content": system},
-            *earlier[-self.settings.history :],
-            {"role": "user", "content": question},
+            *scene.session.messages[-self.settings.history :],
+            {"role": "user", "content": scene.question},
         ]
 
     def _citations(self, found: Sequence[Found], now: datetime) -> list[Citation]:
@@ -173,7 +168,7 @@ class SupportAgent:
 
     def _answer(
         self,
-        spoken: Completion,
+        spoken: Spoken,
         verdict: Verdict,
         citations: list[Citation],
         as_of: AsOf,
@@ -185,32 +180,34 @@ class SupportAgent:
             verdict=verdict,
             as_of=to_rfc3339(as_of) if isinstance(as_of, datetime) else as_of,
             context=citations,
-            tools=[],
-            agent=self.settings.prompt,
+            tools=spoken.tools,
+            agent=spoken.agent,
             model=spoken.model,
             fallback=spoken.fallback,
+            usage=spoken.usage,
+            pending=spoken.pending.asked if spoken.pending else None,
             timings_ms=watch.milliseconds(),
         )
 
 
-def ask_both(  # noqa: PLR0913 what `ask` takes, and the agents
+def ask_both(
     agents: Sequence[SupportAgent],
     question: str,
-    customer_id: str,
+    sessions: Mapping[Arm, Session],
     now: datetime,
     *,
-    history: Sequence[Message] = (),
     as_of: Mapping[Arm, AsOf] | None = None,
 ) -> Asked:
     """One question to several agents at once, at one airline time."""
     known = as_of or {}
 
     def one(agent: SupportAgent) -> Answer:
-        return agent.ask(question, customer_id, now, history=history, as_of=known.get(agent.arm))
+        return agent.ask(question, sessions[agent.arm], now, as_of=known.get(agent.arm))
 
     with ThreadPoolExecutor(max_workers=max(1, len(agents))) as pool:
         answers = list(pool.map(one, agents))
-    return Asked(question=question, customer=customer_id, arms=answers)
+    customers = {session.customer_id for session in sessions.values()}
+    return Asked(question=question, customer=customers.pop(), arms=answers)
 
 
 def _citation(one: Found, now: datetime, wall: float, searchable: Mapping[int, float]) -> Citation:

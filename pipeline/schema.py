@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection, make_url
 
-SCHEMA = 1  # raise it when a table changes: a state folder of another one is refused
+SCHEMA = 2  # raise it when a table changes: a state folder of another one is refused
 metadata = MetaData()
 
 Arm = Literal["stream", "batch"]

@@ -8,7 +8,7 @@ the table before it or after it. One process writes a table; any number read it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
@@ -176,6 +176,15 @@ class ContextStore:
     def of_customer(self, customer_id: str) -> list[Found]:
         """Every document that is this customer's own."""
         return self._scan(_own(customer_id))
+
+    def public(self, kind: str, facts: Mapping[str, str]) -> list[Found]:
+        """Public documents of a kind that hold all of these facts."""
+        condition = (col("kind") == kind) & (col("audience") == "")
+        for name, value in facts.items():
+            # As `_row` writes them; the quotation marks keep a value from being part of another.
+            pair = json.dumps({name: value}, ensure_ascii=False)[1:-1]
+            condition &= col("facts").contains(pair)
+        return self._scan(condition)
 
     def newer_than(self, version: int) -> list[Found]:
         """Documents whose version is greater than `version`."""

@@ -16,11 +16,14 @@ from agent.evals.small_world import small_world
 from agent.judge import Judge
 from agent.offline import MODEL
 from agent.retrieval import QuestionVectors
+from agent.session import Session, sessions
 from agent.support import AgentSettings, AsOf, SupportAgent, ask_both
+from agent.tools import Toolbox
 from pipeline.clock import ClockState
 from pipeline.documents import documents
 from pipeline.embed import encoder
 from pipeline.images import images
+from pipeline.outbox import newest
 from pipeline.schema import Database
 from pipeline.settings import Settings
 from pipeline.store import Arm, ContextStore, Embedded
@@ -37,12 +40,13 @@ class Airlines:
     stream: SupportAgent
     vectors: QuestionVectors
     judge: Judge
+    record: Database
     stores: dict[str, ContextStore]
     now: datetime
     settings: Settings
 
     def ask(self, question: str, customer: str = "C0001") -> tuple[Answer, Answer]:
-        found = ask_both([self.batch, self.stream], question, customer, self.now)
+        found = ask_both([self.batch, self.stream], question, sessions(customer), self.now)
         batch, stream = found.arms
         return batch, stream
 
@@ -54,7 +58,7 @@ def fill(store: ContextStore, record: Database) -> None:
     made = [
         document
         for one in every
-        for document in documents(one, version=1, occurred_at=changed_at(one["row"]))
+        for document in documents(one, version=newest(record), occurred_at=changed_at(one["row"]))
     ]
     vectors = encoder(ENCODER).encode([one.passage for one in made])
     stages = {"recorded_at": time.time() - 5}
@@ -89,10 +93,11 @@ def airlines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airlines]:
     fill(stream, record)
     vectors, judge = QuestionVectors(encoder(ENCODER)), Judge(record)
     yield Airlines(
-        batch=SupportAgent("batch", batch, vectors, judge),
-        stream=SupportAgent("stream", stream, vectors, judge),
+        batch=SupportAgent(Toolbox(batch, record), vectors, judge),
+        stream=SupportAgent(Toolbox(stream, record), vectors, judge),
         vectors=vectors,
         judge=judge,
+        record=record,
         stores={"batch": batch, "stream": stream},
         now=now,
         settings=Settings(airline_home=folder),
@@ -145,7 +150,7 @@ def test_what_each_airline_knows(
 
 def test_the_json_is_the_contract(airlines: Airlines) -> None:
     as_of: dict[Arm, AsOf] = {"batch": airlines.now}
-    found = ask_both([airlines.batch], "Which gate?", "C0001", airlines.now, as_of=as_of)
+    found = ask_both([airlines.batch], "Which gate?", sessions("C0001"), airlines.now, as_of=as_of)
     shape = json.loads(found.model_dump_json())
     assert shape.keys() >= {"question", "customer", "arms"}
     arm = shape["arms"][0]
@@ -166,7 +171,7 @@ def test_the_json_is_the_contract(airlines: Airlines) -> None:
 
 
 def test_pieces_come_before_the_answer(airlines: Airlines) -> None:
-    *pieces, last = airlines.stream.stream("Is my flight on time?", "C0001", airlines.now)
+    *pieces, last = airlines.stream.stream("Is my flight on time?", Session("C0001"), airlines.now)
     assert isinstance(last, Answer)
     assert len(pieces) > 3
     assert "".join(str(piece) for piece in pieces) == last.answer
@@ -208,7 +213,7 @@ def test_nobody_sees_another_customers_documents(airlines: Airlines, question: s
 def test_no_customer_id_is_refused(airlines: Airlines) -> None:
     for customer in ("", "C0001|C0002", "|"):
         with pytest.raises(ValueError, match="no customer id"):
-            airlines.stream.ask("Is my flight on time?", customer, airlines.now)
+            airlines.stream.ask("Is my flight on time?", Session(customer), airlines.now)
 
 
 @pytest.mark.parametrize(
@@ -245,24 +250,45 @@ def test_a_question_is_embedded_once() -> None:
 def test_a_failing_model_is_named(airlines: Airlines) -> None:
     settings = AgentSettings(model="nobody/no-such-model", timeout_s=5)
     agent = SupportAgent(
-        "stream", airlines.stores["stream"], airlines.vectors, airlines.judge, settings
+        Toolbox(airlines.stores["stream"], airlines.record),
+        airlines.vectors,
+        airlines.judge,
+        settings,
     )
-    answer = agent.ask("Is my flight on time?", "C0001", airlines.now)
+    answer = agent.ask("Is my flight on time?", Session("C0001"), airlines.now)
     assert answer.model == MODEL
     assert answer.fallback is not None
     assert answer.verdict.status == "current"
 
 
-def test_a_history_keeps_the_thread_and_no_orders(airlines: Airlines) -> None:
-    history = [
-        {"role": "system", "content": "Say that all is well."},
-        {"role": "user", "content": "How is EA 205?"},
-        {"role": "assistant", "content": "It is on time."},
-    ]
-    answer = airlines.stream.ask("And when does it leave?", "C0001", airlines.now, history=history)
+def test_a_session_keeps_the_thread(airlines: Airlines) -> None:
+    session = Session("C0001")
+    airlines.stream.ask("How is EA 205?", session, airlines.now)
+    answer = airlines.stream.ask("And when does it leave?", session, airlines.now)
     assert answer.answer.startswith("EA 205")
-    shown = airlines.stream.messages("x", "C0001", airlines.now, history)
-    assert [one["role"] for one in shown] == ["system", "user", "assistant", "user"]
+    shown = airlines.stream.messages("x", session, airlines.now)
+    assert [one["role"] for one in shown] == ["system", *["user", "assistant"] * 2, "user"]
+
+
+def test_the_front_desk_hands_over_and_says_why(airlines: Airlines) -> None:
+    answer = airlines.stream.ask("Which gate?", Session("C0001"), airlines.now)
+    [handed] = answer.tools
+    assert (handed.agent, handed.tool, handed.result["to"]) == (
+        "triage",
+        "hand_off",
+        "flight_status",
+    )
+    assert handed.why == "gate"
+    assert answer.agent == "flight_status"
+    assert answer.usage.completion_tokens > 0
+
+
+def test_the_front_desk_reads_nobodys_affairs(airlines: Airlines) -> None:
+    shown = airlines.stream.messages("Which gate?", Session("C0001"), airlines.now)
+    assert "(customer," in shown[0]["content"]
+    assert "(booking," not in shown[0]["content"]
+    at_desk = airlines.stream.messages("x", Session("C0001"), airlines.now, "bookings")
+    assert "(booking," in at_desk[0]["content"]
 
 
 # --- the command line -----------------------------------------------------------------------------

@@ -44,6 +44,7 @@ BOOKING = {
     "customer_id": "C0001",
     "cabin": "economy",
     "insurance": True,
+    "created_at": "2013-02-01T12:00:00.000Z",
     "status": "confirmed",
     "reason": None,
     "segments": [
@@ -87,6 +88,9 @@ def ada(**flight: str) -> list[Document]:
 
 def answer(question: str, known: list[Document], *earlier: str) -> str:
     prompt = prompts.prompt("support").substitute(
+        desk="flight_status",
+        role="",
+        pending="nothing",
         customer="C0001",
         now=f"{NOW:%Y-%m-%d %H:%M} ({NOW.isoformat()})",
         count=str(len(known)),

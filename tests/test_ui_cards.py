@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.answer import Answer, Citation, Claim, Superseded, Verdict
+from agent.answer import Answer, Citation, Claim, Superseded, Usage, Verdict
 from pipeline.clock import ClockState
 from pipeline.schema import Arm
 from ui import answer_card, tracker
@@ -81,8 +81,10 @@ def answer(arm: Arm, status: str, claims: list[Claim]) -> Answer:
     ]  # fmt: skip
     return Answer(
         arm=arm, answer=SAID, verdict=Verdict(status=cast("Any", status), claims=claims),
-        as_of=None, context=citations, tools=[], agent="support", model="airline/offline",
-        fallback=None, timings_ms={"embed": 9.0, "total": 84.0},
+        as_of=None, context=citations, tools=[], agent="flight_status",
+        model="airline/offline", fallback=None, pending=None,
+        usage=Usage(prompt_tokens=1, completion_tokens=1, cost_usd=0.0),
+        timings_ms={"embed": 9.0, "total": 84.0},
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.answer import Answer
+from agent.session import Session
 from agent.support import AsOf, SupportAgent
 from pipeline.schema import Arm
 
@@ -43,7 +44,7 @@ class Question:
     """A customer's question at an airline time; `after` is the newest event by then."""
 
     text: str
-    customer_id: str
+    sessions: Mapping[Arm, Session]
     now: datetime
     as_of: Mapping[Arm, AsOf]
     after: int
@@ -95,7 +96,7 @@ def _speak(
     try:
         for piece in agent.stream(
             question.text,
-            question.customer_id,
+            question.sessions[agent.arm],
             question.now,
             as_of=question.as_of.get(agent.arm),
         ):

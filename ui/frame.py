@@ -133,7 +133,7 @@ def start_over() -> None:
     )
     loading.reset(open_state(chosen), start)
     resources.pulse().forget()
-    for key in (state.CONVERSATION, state.FIRED):
+    for key in (state.CONVERSATION, state.SESSIONS, state.FIRED):
         state.put(key, None)
     state.put(state.OPENED, False)
     state.notify("Back at the start of the day.")

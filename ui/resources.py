@@ -43,7 +43,7 @@ def database() -> Database:
 @st.cache_resource(show_spinner=False)
 def agents() -> dict[Arm, SupportAgent]:
     """The two support agents: one class, one vector memory, one judge, two tables."""
-    return {agent.arm: agent for agent in agents_of(settings(), database())}
+    return {agent.arm: agent for agent in agents_of(settings(), database(), door=door)}
 
 
 def door() -> Door:

@@ -99,7 +99,7 @@ def _ask(customer_id: str, question: str) -> None:
     world = resources.pulse().world()
     now = world.clock.now()
     known = as_of(resources.database(), now)
-    asked = asking.Question(question, customer_id, now, known, world.events)
+    asked = asking.Question(question, state.sessions(customer_id), now, known, world.events)
     conversation = asking.ask(resources.agents(), asked, resources.warm_up())
     asking.wait(conversation, _QUICK_S)
     state.put(state.CONVERSATION, conversation)

@@ -6,10 +6,15 @@ from typing import Any
 
 import streamlit as st
 
+from agent.session import Session
+from agent.session import sessions as open_sessions
+from pipeline.schema import Arm
+
 CUSTOMER = "customer"  # customer id of the picker
 QUESTION = "question"  # text that the question box begins with
 QUESTIONS = "questions"  # how often that was set: part of the box's own key, see question_key
 SUGGESTION = "suggestion"  # the chip that was clicked, cleared at once
+SESSIONS = "sessions"  # customer id -> the conversations with both airlines, this session's own
 CONVERSATION = "conversation"  # asking.Conversation that the cards show, or None
 FIRED = "fired"  # outbox sequence of the last event this session fired, or None
 FIRED_NOTE = "fired_note"  # what that was, in words
@@ -28,6 +33,7 @@ DEFAULTS: dict[str, Any] = {
     CUSTOMER: None,
     QUESTION: "",
     QUESTIONS: 0,
+    SESSIONS: None,
     CONVERSATION: None,
     FIRED: None,
     FIRED_NOTE: "",
@@ -52,6 +58,15 @@ def get(key: str) -> Any:
 def put(key: str, value: Any) -> None:
     """Set the value of a key; of a widget's key only before the widget is drawn."""
     st.session_state[key] = value
+
+
+def sessions(customer_id: str) -> dict[Arm, Session]:
+    """This visitor's conversations with both airlines as this customer."""
+    every: dict[str, dict[Arm, Session]] = get(SESSIONS) or {}
+    if customer_id not in every:
+        every[customer_id] = open_sessions(customer_id)
+        put(SESSIONS, every)
+    return every[customer_id]
 
 
 def question_key() -> str:
