@@ -172,18 +172,11 @@ class Toolbox:
             }
         )
 
-    def _call_human(self, arguments: Result, _: Scene) -> Outcome:
-        return Outcome(
-            {"status": "done", "say": say("other", "human")},
-            why=str(arguments.get("summary", ""))[:200],
-        )
-
 
 _READING = {
     HAND_OFF: "_hand_over",
     "find_flights": "_find_flights",
     "report": "_report",
-    "call_human": "_call_human",
 }
 _FIGURES: Mapping[str, reporting.Kind] = {
     "cancelled_flights": "cancelled_flights",
@@ -282,11 +275,5 @@ _SCHEMAS: Mapping[str, Tool] = {
         date={"type": "string", "description": "The day, YYYY-MM-DD; left out: today."},
         hours={"type": "integer", "description": "For complaints: the last hours, 1 to 48."},
         mine={"type": "boolean", "description": "Only this customer's own flights."},
-    ),
-    "call_human": _tool(
-        "call_human",
-        "Ask a person at the desk to take over.",
-        ["summary"],
-        summary={"type": "string", "description": "What it is about, in two sentences."},
     ),
 }

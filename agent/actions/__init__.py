@@ -132,11 +132,11 @@ class Actions:
         if isinstance(asked, ActionResult):
             return asked
         event_id = self._event_id(tool, asked, turn)
-        known = self._known(event_id)
-        if known:
-            return known
         facts = given.read((one.document for one in context), self._customer_id, now)
         plan = tool.plan(facts, asked, self._customer_id)
+        known = self._known(event_id, plan)
+        if known:
+            return known
         if plan.ruling.verdict == "needs_consent" and not consented:
             return _of_ruling(plan, "needs_consent")
         if plan.ruling.verdict == "refused":
@@ -166,8 +166,11 @@ class Actions:
         parts = [self._session, self._customer_id, tool.name, asked.model_dump(), turn]
         return str(uuid.uuid5(_NAMESPACE, json.dumps(parts, sort_keys=True)))
 
-    def _known(self, event_id: str) -> ActionResult | None:
-        """The action's own event, where it is on record already."""
+    def _known(self, event_id: str, plan: Plan) -> ActionResult | None:
+        """The action's own event, where it is on record already.
+
+        Whoever comes second says what the first one said, as far as its own context lets it.
+        """
         query = select(schema.outbox).where(schema.outbox.c.event_id == event_id)
         rows = self._database.rows(query)
         if not rows:
@@ -175,7 +178,7 @@ class Actions:
         data = json.loads(rows[0]["body"])["data"]
         return ActionResult(
             status="done",
-            say=sentence("ground", "again"),
+            say=plan.ruling.done or sentence("ground", "again"),
             policy=terms("ground")["title"],
             rule="again",
             event_id=event_id,

@@ -70,6 +70,10 @@ class Complaint(Arguments):
     words: Words
 
 
+class CallHuman(Arguments):
+    summary: Words
+
+
 @dataclass(frozen=True)
 class Plan:
     """What would happen. `event_type` is empty where the ruling forbids it."""
@@ -230,6 +234,10 @@ def _complaint(_: Facts, asked: Complaint, customer_id: str) -> Plan:
     return _contact(rules.complaint(), "complaints", customer_id, asked.words)
 
 
+def _call_human(_: Facts, asked: CallHuman, customer_id: str) -> Plan:
+    return _contact(rules.human(), "human", customer_id, asked.summary)
+
+
 def _contact(ruling: Ruling, policy: str, customer_id: str, text: str) -> Plan:
     data = {"text": text, "direction": "inbound", "handled_by": terms(policy)["handled_by"]}
     return Plan(ruling, "interaction.chat", f"customer/{customer_id}", data)
@@ -261,5 +269,6 @@ TOOLS: dict[str, Tool] = {
         Tool("voucher", Voucher, _voucher),
         Tool("bag_claim", BagClaim, _bag_claim),
         Tool("complaint", Complaint, _complaint),
+        Tool("call_human", CallHuman, _call_human),
     )
 }

@@ -315,6 +315,11 @@ def complaint() -> Ruling:
     return _granted("complaints", "complaint", {})
 
 
+def human() -> Ruling:
+    """Anybody may speak to a person."""
+    return _granted("human", "human", {})
+
+
 def _paid(booking: Booking, amount: float, rule: str) -> dict[str, object]:
     currency = terms("fares")["currency"]
     return {
