@@ -224,6 +224,7 @@ ROWS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "customer_id": ANY,
             "cabin": ANY,
             "insurance": st.booleans(),
+            "created_at": st.just("2013-02-01T12:00:00.000Z"),
             "status": ANY,
             "reason": MAYBE,
             "segments": st.lists(

@@ -92,6 +92,12 @@ _SUPPOSED = re.compile(
     r"may (?:be|still|have|well|not)|can be)\b",
     re.I,
 )
+_OFFERED = re.compile(
+    r"\b(?:i|we) (?:can|could|will|would) (?:\w+ly )?"
+    r"(?:move|pay|refund|rebook|cancel|change|issue|give|offer|put|book)\b",
+    re.I,
+)
+_FIGURE = re.compile(r"^\W*as of [^()]{1,30}\(from (?:live aggregates|the gold tables)\)", re.I)
 _OF_FLIGHT = re.compile(r"\s+(?:on|for|of|with)\s+(?:flight\s+)?", re.I)
 _ABOUT = re.compile(
     r"\b(?:tweet|complaint|message|call|e-?mail|mail|chat|post|note|letter)s?\b"
@@ -103,9 +109,15 @@ _ABOUT = re.compile(
 
 
 def clauses(text: str, carriers: set[str]) -> Iterator[Clause]:
-    """The clauses of a text that may state something."""
+    """The clauses of a text that may state something.
+
+    An offer ("I can refund ...") states nothing yet. A figure of the whole airline states nothing
+    of this customer's affairs.
+    """
     flight: str | None = None
     for sentence in sentences(without_quotes(text)):
+        if _OFFERED.search(sentence.text) or _FIGURE.match(sentence.text):
+            continue
         for part, start in _parts(sentence.text, sentence.start):
             named = mentions.flights(part, carriers)
             flight = named[0].key if named else flight

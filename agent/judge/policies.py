@@ -8,7 +8,7 @@ from agent.answer import Claim
 from agent.clues import content
 from agent.judge.bench import Bench
 from agent.judge.clauses import is_disclaimed
-from agent.judge.history import Change, superseded
+from agent.judge.history import Change, History, superseded
 from agent.words import sentences, tokens
 from pipeline.images import Row
 
@@ -32,6 +32,23 @@ def verdicts(bench: Bench) -> list[Claim]:
             found.append(judged.model_copy(update=span))
     told = None if found else _in_own_words(bench)
     return [told] if told else found
+
+
+def quoted(history: History, rows: Sequence[Row], answer: str) -> list[tuple[int, int]]:
+    """Spans of the answer's sentences that are a policy's own, now or once.
+
+    What a policy says of flights and bags in general states nothing of this customer's.
+    """
+    spans = []
+    for sentence in sentences(_without_marks(answer)):
+        words = _after_colon(sentence.text)
+        texts = [row["text"] for row in rows]
+        for row in rows:
+            texts += [state.row["text"] for state in history.states("policy", row["slug"])]
+        if len(tokens(words)) >= _SHORTEST and any(_contains(text, words) for text in texts):
+            start = sentence.start + sentence.text.index(words)
+            spans.append((start, start + len(words)))
+    return spans
 
 
 def _in_own_words(bench: Bench) -> Claim | None:

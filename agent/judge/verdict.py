@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from agent.answer import Claim, Status, Verdict
-from agent.judge import asked, bind, scope
+from agent.judge import asked, bind, policies, scope
 from agent.judge.bench import Bench
 from agent.judge.claims import by_yes_or_no, claims
 from agent.judge.history import History
@@ -45,6 +45,8 @@ class Judge:
             history = History(connection)
             about = scope.read(connection, history, customer_id, (question, answer), now)
             said = claims(answer, about.carriers, topics)[:MOST_CLAIMS]
+            quotes = policies.quoted(history, about.policies, answer)
+            said = [one for one in said if not any(a <= one.start < b for a, b in quotes)]
             said = by_yes_or_no(question, answer, said, about.carriers, topics) + said
             bench = Bench(history, about, question, answer, said, topics)
             found = [*bind.verdicts(bench), *asked.missing(bench)]

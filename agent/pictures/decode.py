@@ -21,13 +21,15 @@ SMALL_SIDE = 900  # px; below this the modules may be too few pixels wide
 BUDGET = 2.0  # s of this thread's processor time: a busy machine gives the same answer
 # The reader itself finds quarter turns, and PDF417 some degrees off them.
 TURNS = (45, 20, 70, 32, 58, 10, 80)
-SYMBOLOGIES = [
-    zxingcpp.BarcodeFormat.PDF417,
-    zxingcpp.BarcodeFormat.Aztec,
-    zxingcpp.BarcodeFormat.QRCode,
-    zxingcpp.BarcodeFormat.ITF,
-    zxingcpp.BarcodeFormat.Code128,
-]
+SYMBOLOGIES = zxingcpp.BarcodeFormats(
+    [
+        zxingcpp.BarcodeFormat.PDF417,
+        zxingcpp.BarcodeFormat.Aztec,
+        zxingcpp.BarcodeFormat.QRCode,
+        zxingcpp.BarcodeFormat.ITF,
+        zxingcpp.BarcodeFormat.Code128,
+    ]
+)
 
 
 class NotAPicture(ValueError):
