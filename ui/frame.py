@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pipeline import control, loading
 from pipeline.children import open_state
 from pipeline.clock import ClockState
-from pipeline.settings import settings
+from pipeline.settings import ROOT, settings
 from ui import ages, components, resources, state
 from ui.components import airline_clock, text
 from ui.plain import plain
@@ -20,6 +20,15 @@ from ui.pulse import World
 
 PACES = (60, 20, 10, 5)  # wall seconds an airline hour takes
 RAIL_PX = 330
+PAGES = {
+    "app.py": "Live",
+    "pages/2_Follow_an_event.py": "Follow",
+    "pages/3_Freshness_and_health.py": "Health",
+    "pages/4_What_they_knew.py": "Time travel",
+    "pages/5_Query_both_worlds.py": "Query",
+    "pages/6_How_it_works.py": "How",
+    "pages/7_Settings.py": "Settings",
+}  # file -> its name in the menu
 
 
 def open_page(title: str) -> DeltaGenerator:
@@ -62,15 +71,27 @@ def zone_of(world: World) -> ZoneInfo:
 
 
 def header() -> None:
-    """Name, airline time, pace, and what one can do to the clock."""
+    """The menu, the airline's time and pace, and what one can do to the clock."""
     world = resources.pulse().world()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header"):
-        st.markdown("**:blue[Benighted] vs :orange[Enlightened] Airlines**", width="stretch")
+        with st.container(width="stretch"):
+            _menu()
         with st.container(width="content"):
             _clock()
         _clock_controls(world)
     if world.clock.at_end():
         _offer_to_start_over()
+
+
+def _menu() -> None:
+    """The pages that there are. Links keep the customer in the URL."""
+    customer = state.get(state.CUSTOMER)
+    kept = {state.CUSTOMER: customer} if customer else {}
+    with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key="menu"):
+        st.markdown("**:blue[Benighted] vs :orange[Enlightened]**", width="content")
+        there = {file: label for file, label in PAGES.items() if (ROOT / file).exists()}
+        for file, label in there.items() if len(there) > 1 else ():
+            st.page_link(file, label=label, query_params=kept)
 
 
 def _clock() -> None:
@@ -81,14 +102,10 @@ def _draw_clock() -> None:
     if not resources.engine_link().look().ready:
         st.rerun()  # the frame says what is wrong, or starts another engine
     world = resources.pulse().world()
-    pace = ages.pace(world.clock.factor)
-    if world.clock.at_end() or world.clock.paused:
-        pace = "paused" if world.clock.paused else "the day is over"
-    parts = [
-        text("airline time ", "quiet"),
-        airline_clock("hour"),
-        text(f" · {pace}", "late" if world.clock.paused else "quiet"),
-    ]
+    parts = [airline_clock("hour") | {"title": "airline time"}]
+    if world.clock.paused or world.clock.at_end():
+        held = "the day is over" if world.clock.at_end() else "paused"
+        parts.append(text(f" {held}", "late"))
     components.line(world.clock, str(zone_of(world)), parts, "airline-clock")
 
 
@@ -103,18 +120,18 @@ def _clock_controls(world: World) -> None:
         on_click=_change_clock,
         args=(lambda clock: clock.changed(paused=not paused),),
     )
-    state.put(state.SPEED, _nearest_pace(world.clock.factor))
-    st.segmented_control(
-        "An airline hour takes",
-        PACES,
-        key=state.SPEED,
-        required=True,
-        format_func=lambda seconds: f"{seconds} s",
-        label_visibility="collapsed",
-        help="Wall seconds that an airline hour takes",
-        on_change=_set_pace,
-    )
-    with st.popover("Jump", icon=":material/fast_forward:"):
+    with st.popover(
+        ages.pace(world.clock.factor), help="Pace of the airline clock, jumps, start over"
+    ):
+        state.put(state.SPEED, _nearest_pace(world.clock.factor))
+        st.segmented_control(
+            "An airline hour takes",
+            PACES,
+            key=state.SPEED,
+            required=True,
+            format_func=lambda seconds: f"{seconds} s",
+            on_change=_set_pace,
+        )
         st.button("One airline hour on", key="jump-hour", on_click=_jump, args=(_an_hour_on,))
         st.button("To the next batch", key="jump-batch", on_click=_jump, args=(_next_batch,))
         st.button("Start over", key="reset", icon=":material/replay:", on_click=start_over)

@@ -73,6 +73,7 @@ def _customer(world: World) -> Situation | None:
         format_func=lambda one: f"{names[one]} · {titles[one]}" if one in titles else names[one],
         on_change=_another_customer,
         label_visibility="collapsed",
+        persist_state="session",  # over a visit to another page
     )
     chosen = state.get(state.CUSTOMER)
     if st.query_params.get(state.CUSTOMER) != chosen:
