@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -18,6 +19,7 @@ from agent import llm
 from agent.answer import Asked
 from agent.context import spoken_age
 from agent.judge import Judge
+from agent.pictures import Picture
 from agent.prompts import table
 from agent.retrieval import QuestionVectors
 from agent.session import sessions
@@ -76,18 +78,23 @@ def ask(
     customer: str,
     arm: Literal["batch", "stream", "both"] = "both",
     model: str | None = None,
+    picture: Path | None = None,
 ) -> Report:
     """One question to the agents, in the shape of `Asked`.
 
     Raises:
-        ValueError: no world is loaded, or the record knows no such customer.
+        OSError: the picture's file cannot be read.
+        ValueError: no world is loaded, the record knows no such customer, or the picture is none.
     """
+    shown = Picture.from_file(picture) if picture else None
     database = schema.database(settings.database)
     now = _now(database)
     _check_customer(database, customer)
     arms = ARMS if arm == "both" else (arm,)
     agents = agents_of(settings, database, arms, model=model)
-    asked = ask_both(agents, question, sessions(customer, arms), now, as_of=as_of(database, now))
+    known = as_of(database, now)
+    talks = sessions(customer, arms)
+    asked = ask_both(agents, question, talks, now, as_of=known, picture=shown)
     return asked.model_dump(mode="json")
 
 

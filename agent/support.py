@@ -17,14 +17,17 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agent import context, prompts
+from agent import context, prompts, wire
 from agent.answer import Answer, Asked, Citation, Verdict
 from agent.judge import Judge
 from agent.offline import MODEL as OFFLINE
 from agent.offline import Message
+from agent.pictures import Picture
+from agent.pictures.sight import Sight, look
 from agent.retrieval import Query, QuestionVectors, RetrievalSettings, retrieve
 from agent.session import Session
 from agent.specialists import TRIAGE, Specialist, specialists
+from agent.spoken import say
 from agent.tools import Scene, Toolbox
 from agent.turn import Brain, Spoken, converse
 from agent.words import LONGEST
@@ -84,44 +87,100 @@ class SupportAgent:
             **asdict(self.settings),
         }
 
-    def ask(self, question: str, session: Session, now: datetime, *, as_of: AsOf = None) -> Answer:
+    def ask(
+        self,
+        question: str,
+        session: Session,
+        now: datetime,
+        *,
+        as_of: AsOf = None,
+        picture: Picture | None = None,
+    ) -> Answer:
         """The whole answer; see `stream`."""
-        *_, last = self.stream(question, session, now, as_of=as_of)
+        *_, last = self.stream(question, session, now, as_of=as_of, picture=picture)
         if not isinstance(last, Answer):
             raise TypeError("a stream ends with its Answer")
         return last
 
     def stream(
-        self, question: str, session: Session, now: datetime, *, as_of: AsOf = None
+        self,
+        question: str,
+        session: Session,
+        now: datetime,
+        *,
+        as_of: AsOf = None,
+        picture: Picture | None = None,
     ) -> Iterator[str | Answer]:
         """Pieces of text as the model gives them, then the `Answer`, whose text is what counts.
 
         Args:
             session: the customer's conversation with this airline; it remembers the turn.
             now: airline time.
+            picture: of a boarding pass or a bag tag; the question may then be empty.
 
         Raises:
             ValueError: the session's customer id is none.
         """
         watch = _Watch()
-        scene = self._scene(question, session, now, watch)
-        brain = Brain(
-            self.settings.model,
-            self.settings.temperature,
-            self.settings.timeout_s,
-            session.meter.turn(),
-        )
-        for piece in converse(brain, scene, self._toolbox, lambda who: self._prompt(who, scene)):
+        sight = self._look(picture, question, session, now) if picture else None
+        if sight:
+            watch.lap("picture")
+        scene = self._scene(sight.question if sight else question, session, now, watch)
+        for piece in self._speak(scene, sight, picture):
             if isinstance(piece, str):
                 watch.mark("first_token")
                 yield piece
             else:
                 spoken = piece
         watch.lap("model")
-        session.remember(scene.question, spoken.text, spoken.pending)
+        session.remember(
+            scene.question or (say("picture", "sent") if picture else ""),
+            spoken.text,
+            spoken.pending,
+        )
         verdict = self._judge.judge(scene.question, spoken.text, session.customer_id, now)
         watch.lap("judge")
         yield self._answer(spoken, verdict, self._citations(scene.found, now), as_of, watch)
+
+    def _look(self, picture: Picture, question: str, session: Session, now: datetime) -> Sight:
+        today = now.astimezone(ZoneInfo(self.settings.home_zone)).date()
+        asked = clean(question[:LONGEST]).strip()
+        return look(picture, asked, self._store, session.customer_id, today)
+
+    def _speak(
+        self, scene: Scene, sight: Sight | None, picture: Picture | None
+    ) -> Iterator[str | Spoken]:
+        """The turn, with what the picture has to do with it, if there is one."""
+        if sight is None or picture is None:
+            yield from self._converse(scene)
+            return
+        known = {one.document.doc_id for one in scene.found}
+        scene.found += [one for one in sight.found if one.document.doc_id not in known]
+        if sight.for_model and wire.sees_images(self.settings.model):
+            scene.image = picture.content_part
+        spoken = Spoken()
+        told = sight.say and not scene.image
+        if told:
+            yield f"{sight.say} "
+        if scene.question or scene.image:
+            for piece in self._converse(scene):
+                if isinstance(piece, str):
+                    yield piece
+                else:
+                    spoken = piece
+        if told or spoken.model == OFFLINE:  # a model that failed has not looked at it either
+            spoken.texts.insert(0, sight.say)
+        spoken.tools.insert(0, sight.use)
+        yield spoken
+
+    def _converse(self, scene: Scene) -> Iterator[str | Spoken]:
+        brain = Brain(
+            self.settings.model,
+            self.settings.temperature,
+            self.settings.timeout_s,
+            scene.session.meter.turn(),
+        )
+        return converse(brain, scene, self._toolbox, lambda who: self._prompt(who, scene))
 
     def messages(
         self, question: str, session: Session, now: datetime, who: str = TRIAGE
@@ -157,7 +216,7 @@ class SupportAgent:
         return [
             {"role": "system", "content": system},
             *scene.session.messages[-self.settings.history :],
-            {"role": "user", "content": scene.question},
+            {"role": "user", "content": _content(scene)},
         ]
 
     def _citations(self, found: Sequence[Found], now: datetime) -> list[Citation]:
@@ -197,17 +256,26 @@ def ask_both(
     now: datetime,
     *,
     as_of: Mapping[Arm, AsOf] | None = None,
+    picture: Picture | None = None,
 ) -> Asked:
     """One question to several agents at once, at one airline time."""
     known = as_of or {}
 
     def one(agent: SupportAgent) -> Answer:
-        return agent.ask(question, sessions[agent.arm], now, as_of=known.get(agent.arm))
+        asked_of = known.get(agent.arm)
+        return agent.ask(question, sessions[agent.arm], now, as_of=asked_of, picture=picture)
 
     with ThreadPoolExecutor(max_workers=max(1, len(agents))) as pool:
         answers = list(pool.map(one, agents))
     customers = {session.customer_id for session in sessions.values()}
     return Asked(question=question, customer=customers.pop(), arms=answers)
+
+
+def _content(scene: Scene) -> str | list[dict[str, Any]]:
+    if scene.image is None:
+        return scene.question
+    words = [{"type": "text", "text": scene.question}] if scene.question else []
+    return [*words, scene.image]
 
 
 def _citation(one: Found, now: datetime, wall: float, searchable: Mapping[int, float]) -> Citation:

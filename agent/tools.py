@@ -39,6 +39,7 @@ class Scene:
     question: str
     found: list[Found]
     now: datetime  # airline time in the home zone
+    image: Result | None = None  # a picture as a part of a message, for a model that sees images
 
 
 @dataclass(frozen=True)

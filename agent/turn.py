@@ -53,8 +53,8 @@ class Spoken:
 
     @property
     def model(self) -> str:
-        """The model that spoke last."""
-        return self.completions[-1].model
+        """The model that spoke last; where none had to, the built-in one's words were used."""
+        return self.completions[-1].model if self.completions else OFFLINE
 
     @property
     def usage(self) -> Usage:

@@ -19,6 +19,7 @@ from agent.tool_calls import Fragment, Tool
 from pipeline.settings import settings
 
 _CHARACTERS_A_TOKEN = 4  # of English
+_TOKENS_AN_IMAGE = 1500  # about what providers count for one of our size
 
 
 class ModelError(RuntimeError):
@@ -93,11 +94,22 @@ def price(model: str, usage: Any) -> float | None:
 
 def estimated(messages: Sequence[Message], length: int) -> Any:
     """LiteLLM's form of what an answer of `length` characters used, where nobody told us."""
-    asked = sum(len(str(one.get("content") or "")) for one in messages)
-    prompt, completion = asked // _CHARACTERS_A_TOKEN, length // _CHARACTERS_A_TOKEN
+    prompt = sum(_tokens(one.get("content") or "") for one in messages)
+    completion = length // _CHARACTERS_A_TOKEN
     return _litellm().Usage(
         prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
     )
+
+
+def _tokens(content: str | list[dict[str, Any]]) -> int:
+    if isinstance(content, str):
+        return len(content) // _CHARACTERS_A_TOKEN
+    return sum(_tokens(one["text"]) if "text" in one else _TOKENS_AN_IMAGE for one in content)
+
+
+def sees_images(model: str) -> bool:
+    """Whether LiteLLM knows that this model takes images."""
+    return model != OFFLINE and bool(_litellm().supports_vision(model))
 
 
 def _server(model: str) -> dict[str, str]:

@@ -102,7 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument("--timeout", type=float, default=600.0, help="seconds to wait at most")
 
     ask = verb("ask", _ask, _show_ask, "ask the agents one question")
-    ask.add_argument("question")
+    ask.add_argument("question", nargs="?", default="", help="may be left out with a picture")
+    ask.add_argument("--picture", type=Path, help="photo of a boarding pass or a bag tag")
     ask.add_argument("--customer", required=True, help="customer id, such as C0001")
     ask.add_argument("--arm", choices=("batch", "stream", "both"), default="both")
     ask.add_argument("--model", help="LiteLLM model string (default: AGENT_MODEL)")
@@ -427,7 +428,10 @@ def _show_batch(report: Report) -> str:
 def _ask(words: argparse.Namespace, settings: Settings) -> Report:
     from agent.cli import ask
 
-    report: Report = ask(settings, words.question, words.customer, words.arm, words.model)
+    if not (words.question or words.picture):
+        _parser().error("ask takes a question, a --picture, or both")
+    asked = (words.question, words.customer, words.arm, words.model, words.picture)
+    report: Report = ask(settings, *asked)
     return report
 
 

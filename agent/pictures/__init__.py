@@ -1,33 +1,29 @@
-"""A picture of a boarding pass or a bag tag, and the question the agent goes on with.
+"""A picture of a boarding pass or a bag tag: what its barcode says.
 
 Decoded offline: `decode` finds barcodes in the picture, `bcbp` reads a boarding pass's text. What a
-picture says is data that anybody can print: it is checked field by field, and only locator, flight
-number, date and bag tag reach the agent. It proves nothing either: whose booking it is the session
-decides, as for typed words. Words that are merely written in a picture are not read here.
+picture says is data that anybody can print: it is checked field by field, and proves nothing. What
+it means for a customer is for `sight` to say. Words that are merely written in a picture are not
+read here.
 """
 
 import base64
 import re
+import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from agent.pictures.bcbp import BoardingPass, Leg, NotBcbp, parse
+from agent.spoken import say
 
 if TYPE_CHECKING:
     import zxingcpp
 
-__all__ = [
-    "BagTag",
-    "BoardingPass",
-    "Leg",
-    "Unreadable",
-    "as_question",
-    "content_part",
-    "data_url",
-    "read_picture",
-]
+__all__ = ["BagTag", "BoardingPass", "Leg", "Picture", "Reading", "Unreadable", "read_picture"]
 
 LICENCE_PLATE = re.compile(r"[0-9]{10}")  # IATA Resolution 740
 LINEAR = ("ITF", "Code128")
@@ -42,20 +38,78 @@ class BagTag:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Nothing the agent can go on with; `say` tells the customer why and what to do."""
+    """Nothing the agent can go on with. `why` is a key of `[picture]` in answers.toml."""
 
-    say: str
+    why: str
+    is_picture: bool  # whether it can be looked at at all
 
+    @property
+    def say(self) -> str:
+        """Why, and what to do, to the customer."""
+        return say("picture", self.why)
 
-NO_BARCODE = Unreadable(
-    "I can't read that: I see no barcode in it. Please take the photo closer, in good light, "
-    "with the whole barcode in it."
-)
-FOREIGN = Unreadable(
-    "I can't read that: there is a barcode, but it is not that of a boarding pass or a bag tag."
-)
 
 Found = BoardingPass | BagTag | Unreadable
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a picture shows, and the wall milliseconds it took to find out."""
+
+    found: Found
+    ms: float
+
+
+class Picture:
+    """The bytes of a picture. Read once, however many agents are shown it, from any thread.
+
+    What its file was called is not kept: a name says nothing that could be relied on.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._lock = threading.Lock()
+        self._reading: Reading | None = None
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Picture":
+        """The picture in a file.
+
+        Raises:
+            OSError: there is none, or it cannot be read.
+            ValueError: it is too large, or no picture; the message says which.
+        """
+        from agent.pictures import decode  # noqa: PLC0415 - loads Pillow and the reader: first use
+
+        if not path.is_file():  # a pipe or a device would never end
+            raise FileNotFoundError(f"no such file: {str(path)!r}")
+        with path.open("rb") as file:
+            data = file.read(decode.MAX_BYTES + 1)
+        try:
+            decode.open_picture(data)
+        except decode.NotAPicture as refused:
+            raise ValueError(f"{str(path)!r}: {say('picture', str(refused))}") from None
+        return cls(data)
+
+    def reading(self, today: date) -> Reading:
+        """See `read_picture`; `today` counts the first time."""
+        with self._lock:
+            if self._reading is None:
+                began = time.perf_counter()
+                found = read_picture(self.data, today=today)
+                self._reading = Reading(found, round((time.perf_counter() - began) * 1000, 2))
+            return self._reading
+
+    @cached_property
+    def content_part(self) -> dict[str, Any] | None:
+        """A part of an OpenAI message's content, for models that see images; None: no picture."""
+        from agent.pictures import decode  # noqa: PLC0415 - as above
+
+        try:
+            encoded = base64.b64encode(decode.as_jpeg(self.data)).decode()
+        except decode.NotAPicture:
+            return None
+        return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{encoded}"}}
 
 
 def read_picture(data: bytes, *, today: date) -> Found:
@@ -64,17 +118,17 @@ def read_picture(data: bytes, *, today: date) -> Found:
     `today` is the airline's date: a boarding pass holds only the day of the year, and the nearest
     such date is meant.
     """
-    from agent.pictures import decode  # noqa: PLC0415 - loads Pillow and the reader: first use
+    from agent.pictures import decode  # noqa: PLC0415 - as above
 
     try:
         grey = decode.open_picture(data)
     except decode.NotAPicture as refused:
-        return Unreadable(str(refused))
+        return Unreadable(str(refused), is_picture=False)
     for found in decode.barcodes(grey):
         answer = _read(found, today)
         if answer is not None:
             return answer
-    return NO_BARCODE
+    return Unreadable("no_barcode", is_picture=True)
 
 
 def _read(barcodes: "Iterable[zxingcpp.Barcode]", today: date) -> Found | None:
@@ -88,37 +142,5 @@ def _read(barcodes: "Iterable[zxingcpp.Barcode]", today: date) -> Found | None:
             try:
                 return parse(barcode.text, today)
             except NotBcbp:
-                answer = FOREIGN
+                answer = Unreadable("other_barcode", is_picture=True)
     return answer
-
-
-def as_question(found: BoardingPass | BagTag) -> str:
-    """What the customer would have typed. Names and seats of the picture stay out of it."""
-    if isinstance(found, BagTag):
-        return f"This is the tag of my bag, number {found.tag}. Where is my bag?"
-    # (EA1404 on 8 February, EA1358 on 8 February)
-    flights = " and ".join(_flight(leg) for leg in found.legs)
-    locators = " and ".join(dict.fromkeys(leg.locator for leg in found.legs))
-    return f"This is my boarding pass for {flights}, booking {locators}."
-
-
-def _flight(leg: Leg) -> str:
-    number = f"{leg.flight_number[:2]} {leg.flight_number[2:]}"
-    return f"{number} on {leg.date.day} {leg.date:%B}" if leg.date else number
-
-
-def data_url(data: bytes) -> str:
-    """The picture as a data URL, its type sniffed from the bytes. Raises ValueError if it is none.
-
-    Only for bytes that are a JPEG, PNG or WebP by their beginning; at most 10 MB.
-    """
-    from agent.pictures import decode  # noqa: PLC0415 - as above
-
-    if len(data) > decode.MAX_BYTES:
-        raise decode.NotAPicture("I can't read that: the picture is larger than 10 MB.")
-    return f"data:{decode.media_type(data)};base64,{base64.b64encode(data).decode()}"
-
-
-def content_part(data: bytes) -> dict[str, object]:
-    """The picture as a part of an OpenAI message's content, for models that see images."""
-    return {"type": "image_url", "image_url": {"url": data_url(data)}}

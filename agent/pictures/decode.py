@@ -1,21 +1,26 @@
 """From the bytes of a picture to the texts of the barcodes in it, offline.
 
-Bytes are refused before they are decoded: by length, by type (sniffed, never the file's name) and
-by the number of pixels that the header declares. A picture is tried as it is; only when that finds
-nothing it is stretched, sharpened, enlarged and turned, within a budget of processor time.
+Bytes are refused before they are decoded: by length, by type (by their beginning, never by a
+file's name) and by the number of pixels that the header declares. A picture is tried as it is; only
+when that finds nothing it is stretched, sharpened, enlarged and turned, within a budget of
+processor time.
 """
 
 import io
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import zxingcpp
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 MAX_BYTES = 10_000_000
 MAX_PIXELS = 40_000_000
-FORMATS = ("JPEG", "PNG", "WEBP")
+# What phones, screenshots, scanners and mails bring. Pillow opens more: EPS, for which it starts
+# another program, and old formats whose decoders nobody but an attacker would use.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+SEVERAL_VIEWS = ("MPO", "TIFF")  # a phone's second view, a scanner's next page: the first is meant
 WORKING_SIDE = 1600  # px; a barcode that is lost at this size is not in focus either
 SMALL_SIDE = 900  # px; below this the modules may be too few pixels wide
 BUDGET = 2.0  # s of this thread's processor time: a busy machine gives the same answer
@@ -33,57 +38,64 @@ SYMBOLOGIES = zxingcpp.BarcodeFormats(
 
 
 class NotAPicture(ValueError):
-    """The bytes will not be looked at; the message says why, to the customer."""
-
-
-def media_type(data: bytes) -> str:
-    """`image/jpeg`, `image/png` or `image/webp`, from the first bytes. Raises NotAPicture."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    raise NotAPicture(
-        "I can't read that file. Please send a photo or a screenshot as JPEG, PNG or WebP."
-    )
+    """The bytes will not be looked at; the message is a key of `[picture]` in answers.toml."""
 
 
 def open_picture(data: bytes) -> Image.Image:
     """The picture in shades of grey, its longer side at most WORKING_SIDE. Raises NotAPicture."""
+    with _opened(data) as image:
+        image.draft("L", (WORKING_SIDE, WORKING_SIDE))
+        return _on_white(_small(image)).convert("L")
+
+
+def as_jpeg(data: bytes) -> bytes:
+    """The picture upright, in colours, at most WORKING_SIDE wide and high. Raises NotAPicture.
+
+    Drawn anew: nothing else that the file holds, such as the place of the photo, is in it.
+    """
+    file = io.BytesIO()
+    with _opened(data) as image:
+        ImageOps.exif_transpose(_on_white(_small(image))).convert("RGB").save(file, "JPEG")
+    return file.getvalue()
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
     if len(data) > MAX_BYTES:
-        raise NotAPicture("I can't read that: the picture is larger than 10 MB.")
-    media_type(data)
+        raise NotAPicture("too_large")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return _grey(image)
+            if image.width * image.height > MAX_PIXELS:
+                raise NotAPicture("too_many_pixels")
+            if getattr(image, "is_animated", False) and image.format not in SEVERAL_VIEWS:
+                raise NotAPicture("moving")
+            yield image
     except NotAPicture:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_many_pixels() from None
+        raise NotAPicture("too_many_pixels") from None
+    except UnidentifiedImageError:
+        raise NotAPicture("not_a_picture") from None
     except Exception:  # what a decoder raises on broken bytes is not a closed list
-        raise NotAPicture(
-            "I can't read that: the picture seems to be damaged or incomplete."
-        ) from None
+        raise NotAPicture("damaged") from None
 
 
-def _too_many_pixels() -> NotAPicture:
-    return NotAPicture("I can't read that: the picture has more than 40 megapixels.")
+def _small(image: Image.Image) -> Image.Image:
+    # Colours that are numbers of a palette cannot be mixed.
+    seen = image if image.mode in {"L", "LA", "RGB", "RGBA"} else _plain(image)
+    seen.thumbnail((WORKING_SIDE, WORKING_SIDE))
+    return seen
 
 
-def _grey(image: Image.Image) -> Image.Image:
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_many_pixels()
-    # A phone's MPO is a JPEG with a second view behind it: the first is the photo.
-    if getattr(image, "is_animated", False) and image.format != "MPO":
-        raise NotAPicture("I can't read moving pictures. Please send a still one.")
-    image.draft("L", (WORKING_SIDE, WORKING_SIDE))
-    if image.has_transparency_data:
-        seen = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
-    grey = image.convert("L")
-    grey.thumbnail((WORKING_SIDE, WORKING_SIDE))
-    return grey
+def _plain(image: Image.Image) -> Image.Image:
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    seen = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
 
 
 def attempts(grey: Image.Image) -> Iterator[Image.Image]:
