@@ -24,8 +24,8 @@ SEVERAL_VIEWS = ("MPO", "TIFF")  # a phone's second view, a scanner's next page:
 WORKING_SIDE = 1600  # px; a barcode that is lost at this size is not in focus either
 SMALL_SIDE = 900  # px; below this the modules may be too few pixels wide
 BUDGET = 2.0  # s of this thread's processor time: a busy machine gives the same answer
-# The reader itself finds quarter turns, and PDF417 some degrees off them.
-TURNS = (45, 20, 70, 32, 58, 10, 80)
+# The reader itself finds quarter turns, and PDF417 some degrees off them. Slight tilts come first.
+TURNS = (10, 80, 20, 70, 32, 58, 45)
 SYMBOLOGIES = zxingcpp.BarcodeFormats(
     [
         zxingcpp.BarcodeFormat.PDF417,

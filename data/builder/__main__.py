@@ -14,6 +14,7 @@ from data.builder.flight_ops import FlightOps
 from data.builder.heroes import Hero, Script, announcements, hero_bookings, read_heroes
 from data.builder.reactions import Reactions
 from data.builder.routine import Routine
+from data.builder.samples import write_samples
 from data.builder.simulation import Data, Simulation, World
 from data.builder.timetable import read_timetable
 from data.builder.words import Voice, read_phrases
@@ -62,4 +63,6 @@ def build(out: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m data.builder", description=__doc__)
     parser.add_argument("--out", type=Path, default=DATA, help="folder to write to")
-    build(parser.parse_args().out)
+    folder = parser.parse_args().out
+    build(folder)
+    write_samples(folder / "samples", make_world()[0])
