@@ -97,7 +97,7 @@ class Desk:
 
     def by_model(self, model: str) -> SupportAgent:
         toolbox, vectors = Toolbox(self.store, self.record), QuestionVectors(encoder(ENCODER))
-        shape = AgentSettings(model=model, timeout_s=8)
+        shape = AgentSettings(model=model, timeout_s=60)
         return SupportAgent(toolbox, vectors, Judge(self.record), shape)
 
 
