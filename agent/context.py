@@ -17,7 +17,7 @@ from pipeline.clock import from_rfc3339
 from pipeline.documents import Document
 
 _FACTS = "    facts: "
-_LONGEST_TEXT = 600  # characters of one document in the prompt; a policy fits, a long mail is cut
+_LONGEST_TEXT = 1000  # characters of one document in the prompt; a policy fits, a long mail is cut
 
 
 @dataclass(frozen=True)

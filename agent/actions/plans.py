@@ -97,6 +97,7 @@ class Tool:
     name: str
     arguments: type[Arguments]
     plan: Planner
+    policies: tuple[str, ...]  # the rule files that decide it, of data/agent/policies
 
     @property
     def description(self) -> str:
@@ -259,16 +260,17 @@ def _waiver(facts: Facts) -> tuple[str, ...]:
     return (policy,) if policy in facts.versions else ()
 
 
+_MONEY_BACK = ("cancellations", "fares", "waiver")
 TOOLS: dict[str, Tool] = {
     one.name: one
     for one in (
-        Tool("rebook", Rebook, _rebook),
-        Tool("change_seat", ChangeSeat, _change_seat),
-        Tool("cancel_booking", CancelBooking, _cancel_booking),
-        Tool("refund", Refund, _refund),
-        Tool("voucher", Voucher, _voucher),
-        Tool("bag_claim", BagClaim, _bag_claim),
-        Tool("complaint", Complaint, _complaint),
-        Tool("call_human", CallHuman, _call_human),
+        Tool("rebook", Rebook, _rebook, ("rebooking", "fares", "waiver")),
+        Tool("change_seat", ChangeSeat, _change_seat, ("seats",)),
+        Tool("cancel_booking", CancelBooking, _cancel_booking, _MONEY_BACK),
+        Tool("refund", Refund, _refund, ("refunds", *_MONEY_BACK)),
+        Tool("voucher", Voucher, _voucher, ("vouchers", "waiver")),
+        Tool("bag_claim", BagClaim, _bag_claim, ("bags",)),
+        Tool("complaint", Complaint, _complaint, ("complaints",)),
+        Tool("call_human", CallHuman, _call_human, ("human",)),
     )
 }
