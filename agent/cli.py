@@ -10,12 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import select
 
-from agent import llm
+from agent import contacts, llm
+from agent.actions import damages, guard, set_guard, stopped
 from agent.answer import Asked
 from agent.context import spoken_age
 from agent.judge import Judge
@@ -29,6 +31,7 @@ from pipeline import schema
 from pipeline.clock import from_rfc3339
 from pipeline.control import clock
 from pipeline.embed import encoder
+from pipeline.engine import brokers_of
 from pipeline.fire import Door
 from pipeline.freshness import pending
 from pipeline.schema import ARMS, Arm, Database
@@ -60,6 +63,24 @@ def agents_of(
     return [SupportAgent(Toolbox(store, database, door), vectors, judge, shape) for store in stores]
 
 
+def arms_of(which: Literal["batch", "stream", "both"]) -> Sequence[Arm]:
+    """The arms that a word of the command line means."""
+    return ARMS if which == "both" else (which,)
+
+
+def door_to(settings: Settings, database: Database) -> Callable[[], Door]:
+    """The way in for the events of actions, opened when the first one comes.
+
+    The door raises EngineError while no engine runs; a restarted one has another broker.
+    """
+
+    @lru_cache(maxsize=1)
+    def door(brokers: str) -> Door:
+        return Door(database, brokers)
+
+    return lambda: door(brokers_of(settings))
+
+
 def as_of(database: Database, now: datetime) -> dict[Arm, AsOf]:
     """Airline time up to which each arm knows the world.
 
@@ -88,12 +109,11 @@ def ask(
     """
     shown = Picture.from_file(picture) if picture else None
     database = schema.database(settings.database)
-    now = _now(database)
-    _check_customer(database, customer)
-    arms = ARMS if arm == "both" else (arm,)
-    agents = agents_of(settings, database, arms, model=model)
-    known = as_of(database, now)
-    talks = sessions(customer, arms)
+    now = now_of(database)
+    check_customer(database, customer)
+    arms = arms_of(arm)
+    agents = agents_of(settings, database, arms, model=model, door=door_to(settings, database))
+    known, talks = as_of(database, now), sessions(customer, arms)
     asked = ask_both(agents, question, talks, now, as_of=known, picture=shown)
     return asked.model_dump(mode="json")
 
@@ -106,7 +126,7 @@ def show_ask(report: Report) -> str:
         lines += [f"{one.arm} · {one.verdict.status} · as of {one.as_of}", f"  {one.answer}"]
         for claim in one.verdict.claims:
             if claim.status != "current":
-                lines.append(f"  {_shown(claim.model_dump())}")
+                lines.append(f"  {shown_claim(claim.model_dump())}")
         lines += [
             f"    {spoken_age(cited.age_s):>10}  {cited.text}" for cited in one.context[:_SHOWN]
         ]
@@ -118,7 +138,40 @@ def show_ask(report: Report) -> str:
 _SHOWN = 6
 
 
-def _shown(claim: Report) -> str:
+def guard_switch(settings: Settings, state: Literal["on", "off", "show"]) -> Report:
+    """Switch the stale-ground guard, or leave it; how it stands and what it came to.
+
+    Raises:
+        ValueError: no world is loaded.
+    """
+    database = schema.database(settings.database)
+    now_of(database)
+    if state != "show":
+        set_guard(database, state == "on")
+    return guard_state(database)
+
+
+def guard_state(database: Database) -> Report:
+    """The guard, what it has stopped and the damage done without it, since the last reset."""
+    harm = damages(database)
+    return {
+        "guard": "on" if guard(database) else "off",
+        "stopped": len(stopped(database)),
+        "damages": [one.model_dump() for one in harm],
+        "damage_amount": round(sum(one.amount for one in harm), 2),
+    }
+
+
+def show_guard(state: Report) -> str:
+    """The state of the guard in a sentence."""
+    return (
+        f"the guard is {state['guard']}; stopped on outdated information: {state['stopped']}; "
+        f"damage done without it: {len(state['damages'])} ({state['damage_amount']:.2f} USD)"
+    )
+
+
+def shown_claim(claim: Report) -> str:
+    """A claim that is not current: what was said, what is true, and since when."""
     said = f"{claim['attribute']}: said {claim['said'] or 'nothing'}, is {claim['true']}"
     by = claim["superseded_by"]
     if by is None:
@@ -128,13 +181,15 @@ def _shown(claim: Report) -> str:
 
 
 def scorecard(settings: Settings, customers: int = 25) -> Report:
-    """The same questions to both agents for a number of customers: verdicts, counted.
+    """The same questions to both agents for a number of customers, and what real talks came to.
+
+    The questions asked here change nothing and are no conversations (`contacts`).
 
     Raises:
         ValueError: no world is loaded.
     """
     database = schema.database(settings.database)
-    now = _now(database)
+    now = now_of(database)
     agents = agents_of(settings, database)
     counts: Counter[tuple[str, str, str]] = Counter()
     questions = _questions()
@@ -142,14 +197,17 @@ def scorecard(settings: Settings, customers: int = 25) -> Report:
         for question in questions:
             for one in ask_both(agents, question, sessions(customer), now).arms:
                 counts[question, one.arm, one.verdict.status] += 1
+    by_arm = {arm: _by_status(counts, arm, questions) for arm in ARMS}
     return {
         "airline_time": now.isoformat(),
         "asked": sum(counts.values()) // len(ARMS),
-        "arms": {arm: _by_status(counts, arm, questions) for arm in ARMS},
+        "arms": by_arm,
+        "first_contact_resolution": {arm: _resolution(by_arm[arm]) for arm in ARMS},
         "questions": {
             question: {arm: _by_status(counts, arm, [question]) for arm in ARMS}
             for question in questions
         },
+        "conversations": contacts.counted(database),
     }
 
 
@@ -164,7 +222,41 @@ def show_scorecard(report: Report) -> str:
         + "".join(str(row[arm][status]).rjust(16) for arm in ARMS for status in _STATUSES)
         for question, row in rows.items()
     ]
-    return "\n".join([head, *lines])
+    resolved = "first-contact resolution of these: " + ", ".join(
+        f"{arm} {_percent(rate)}" for arm, rate in report["first_contact_resolution"].items()
+    )
+    return "\n".join([head, *lines, resolved, *_show_conversations(report["conversations"])])
+
+
+def _show_conversations(by_arm: Report) -> list[str]:
+    """What real conversations came to, since the world was loaded; or that there were none."""
+    if not any(of_arm["answers"] for of_arm in by_arm.values()):
+        return ["conversations since the world was loaded: none yet"]
+    lines = ["conversations since the world was loaded"]
+    for arm, of_arm in by_arm.items():
+        acted = of_arm["actions"]
+        refused = ", ".join(f"{rule} {count}" for rule, count in acted["refused"].items())
+        lines.append(
+            f"  {arm:<8}{of_arm['answers']} answers; first-contact resolution "
+            f"{_percent(of_arm['first_contact_resolution'])} "
+            f"({of_arm['resolved']} of {of_arm['contacts']} contacts)"
+        )
+        lines.append(
+            f"          actions taken {acted['done']}; refused by policy: {refused or 'none'}; "
+            f"stopped by the guard {acted['stopped']}; damage done without it "
+            f"{acted['damages']} ({acted['damage_amount']:.2f} USD)"
+        )
+    return lines
+
+
+def _percent(rate: float | None) -> str:
+    return "none yet" if rate is None else f"{rate:.0%}"
+
+
+def _resolution(by_status: dict[str, int]) -> float | None:
+    """Current answers among the questions that the record could answer; None if there were none."""
+    asked = sum(by_status.values()) - by_status["none"]
+    return round(by_status["current"] / asked, 3) if asked else None
 
 
 _WIDTH = 52
@@ -174,7 +266,7 @@ _STATUSES = ("current", "stale", "missing", "wrong", "none")
 def bench_asks(settings: Settings) -> float:
     """Median wall milliseconds from a question to both complete answers, built-in model, warm."""
     database = schema.database(settings.database)
-    now = _now(database)
+    now = now_of(database)
     agents = agents_of(settings, database)
     llm.warm()
     questions, found = _questions(), []
@@ -207,14 +299,24 @@ def _customers(database: Database, limit: int) -> list[str]:
     return [row["customer_id"] for row in database.rows(query)]
 
 
-def _check_customer(database: Database, customer: str) -> None:
+def check_customer(database: Database, customer: str) -> None:
+    """Whether the record knows the customer.
+
+    Raises:
+        ValueError: it does not.
+    """
     customers = schema.customers.c
     query = select(customers.customer_id).where(customers.customer_id == customer)
     if not database.rows(query):
         raise ValueError(f"the record knows no customer {customer!r}")
 
 
-def _now(database: Database) -> datetime:
+def now_of(database: Database) -> datetime:
+    """Airline time.
+
+    Raises:
+        ValueError: no world is loaded.
+    """
     if database.get("clock") is None:
         raise ValueError("no world is loaded; start the engine first: python -m pipeline up")
     return clock(database).now()

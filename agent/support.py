@@ -140,7 +140,9 @@ class SupportAgent:
         )
         verdict = self._judge.judge(scene.question, spoken.text, session.customer_id, now)
         watch.lap("judge")
-        yield self._answer(spoken, verdict, self._citations(scene.found, now), as_of, watch)
+        answer = self._answer(spoken, verdict, self._citations(scene.found, now), as_of, watch)
+        yield answer
+        self._toolbox.keep(answer, session)  # no customer waits for the book-keeping
 
     def _look(self, picture: Picture, question: str, session: Session, now: datetime) -> Sight:
         today = now.astimezone(ZoneInfo(self.settings.home_zone)).date()

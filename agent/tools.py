@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from agent import reporting
+from agent import contacts, reporting
 from agent.actions import POLICIES, Actions
 from agent.actions import TOOLS as WRITING
+from agent.answer import Answer
 from agent.intents import wishes_of
 from agent.session import Pending, Session
 from agent.specialists import TRIAGE, Specialist, specialists
@@ -70,6 +71,11 @@ class Toolbox:
         """What the tools are, to compare those of two agents: all but the table."""
         schemas = {name: self._schema(name) for one in specialists().values() for name in one.tools}
         return schemas | {"may_change": self._door is not None}
+
+    def keep(self, answer: Answer, session: Session) -> None:
+        """Note what an answer came to, unless nothing can be changed from here: a rehearsal."""
+        if self._door is not None:
+            contacts.note(self._database, session, answer)
 
     def schemas(self, who: Specialist) -> list[Tool]:
         """The tools of a colleague, OpenAI form."""

@@ -108,6 +108,25 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--arm", choices=("batch", "stream", "both"), default="both")
     ask.add_argument("--model", help="LiteLLM model string (default: AGENT_MODEL)")
 
+    chat = verb("chat", _chat, str, "talk to the agents; what needs a yes gets it here")
+    chat.description = (
+        "A customer's conversation with both agents, or one. Type at the prompt, or pipe one "
+        "question a line; 'yes, do it' answers an agent that asks. /help lists the presenter's "
+        "commands, Ctrl-D leaves. With --json: one object a question, in the shape of `ask`."
+    )
+    chat.add_argument("--customer", required=True, help="customer id, such as C0001")
+    chat.add_argument("--arm", choices=("batch", "stream", "both"), default="both")
+    chat.add_argument("--model", help="LiteLLM model string (default: AGENT_MODEL)")
+    chat.add_argument("--guard", choices=("on", "off"), help="first switch the guard; see `guard`")
+
+    guard = verb("guard", _guard, _show_guard, "the stale-ground guard: refuse outdated actions")
+    guard.description = (
+        "With the guard on, an action on context older than the record is refused. Off, the "
+        "damage happens in the record, and is counted. It holds for the whole engine, until "
+        "it is switched again."
+    )
+    guard.add_argument("state", nargs="?", choices=("on", "off", "show"), default="show")
+
     verb("status", _status, _show_status, "freshness, processes and counts; exit 1 until ready")
     score = verb("scorecard", _scorecard, _show_scorecard, "ask both agents many questions")
     score.add_argument("--customers", type=int, default=25, help="how many customers to ask for")
@@ -439,6 +458,28 @@ def _show_ask(report: Report) -> str:
     from agent.cli import show_ask
 
     return str(show_ask(report))
+
+
+def _chat(words: argparse.Namespace, settings: Settings) -> None:
+    from agent.chat import Opening, chat
+    from agent.cli import guard_switch
+
+    if words.guard:
+        guard_switch(settings, words.guard)
+    chat(settings, Opening(words.customer, words.arm, words.model), as_json=words.json)
+
+
+def _guard(words: argparse.Namespace, settings: Settings) -> Report:
+    from agent.cli import guard_switch
+
+    report: Report = guard_switch(settings, words.state)
+    return report
+
+
+def _show_guard(report: Report) -> str:
+    from agent.cli import show_guard
+
+    return str(show_guard(report))
 
 
 def _scorecard(words: argparse.Namespace, settings: Settings) -> Report:
