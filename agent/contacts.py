@@ -2,7 +2,8 @@
 
 A *contact* is what a customer asks for: one turn, or two where an action waited for a yes. It is
 resolved at first contact (design, section 5) when nothing that was said in it is stale, missing or
-wrong, and the action asked for, if any, took effect and did no damage. Small talk is no contact.
+wrong, and the action asked for, if any, took effect and did no damage; who asks for an action asks
+for nothing else, so that nothing is missing then. Small talk is no contact.
 Only conversations that can change something are noted: no rehearsals, scorecards or benches.
 """
 
@@ -115,4 +116,6 @@ def _is_resolved(turns: list[Note]) -> bool:
     took_effect = all(
         one["status"] in ("done", "needs_consent") and not one.get("damage") for one in acted
     )
-    return took_effect and all(one["verdict"] in _FINE for one in turns)
+    return took_effect and all(
+        one["verdict"] in _FINE or (one["actions"] and one["verdict"] == "missing") for one in turns
+    )

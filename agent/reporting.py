@@ -72,12 +72,15 @@ def report(
     """What an arm knows.
 
     Args:
-        now: airline time. The batch's "last hour" ends where its knowledge ends, and says so.
+        now: airline time. The batch's "last hour" ends where its knowledge ends, and says so;
+            before its first run it has no figures but a customer's own.
     """
     zone = _zone(database)
     now = now.astimezone(zone)
     mine = question_kind == "cancelled_flights" and slots.customer_id is not None
     as_of = _as_of(database, arm, now, from_context=mine)
+    if arm == "batch" and not mine and not database.get("batch"):
+        return ReportAnswer(question_kind, (), "", SOURCES[arm], as_of, _NO_FIGURES)
     period = _period(question_kind, slots, as_of if question_kind == "complaints" else now, now)
     if mine:
         held = cancelled_of(slots.documents, str(slots.customer_id), slots.day or now.date())
@@ -206,6 +209,7 @@ def _same_flight() -> ColumnElement[bool]:
 
 # --- words ----------------------------------------------------------------------------------------
 
+_NO_FIGURES = "I have no figures yet: the gold tables are made by the first batch run."
 _ARM_WORDS: dict[Arm, str] = {"stream": "live", "batch": "at the last batch run"}
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from string import Template
-from typing import Any, cast
+from typing import cast
 
-from agent.context import Known, spoken_age
+from agent.context import Known
 from agent.knowledge import Leg, segments
 from agent.prompts import table
 from pipeline.documents import spoken_day, spoken_flight
@@ -144,7 +144,9 @@ def tier(customer: Known) -> str:
 def contact(one: Known, now: datetime) -> str:
     """A contact with its channel, its age and its first words."""
     said = quote(one.facts.get("said", ""))
-    return say("contact", "seen", channel=channel(one), age=age(one, now), said=said)
+    kind = one.facts.get("channel", "any")
+    sent = _word("sent", kind)
+    return say("contact", "seen", channel=channel(one), sent=sent, age=age(one, now), said=said)
 
 
 def contact_as_well(one: Known) -> str:
@@ -159,8 +161,12 @@ def channel(one: Known) -> str:
 
 def channel_name(name: str) -> str:
     """What a channel is called in a sentence."""
-    channels = cast("dict[str, Any]", table("answers")["contact"]["channels"])
-    return str(channels.get(name, channels["any"]))
+    return _word("channels", name)
+
+
+def _word(group: str, channel: str) -> str:
+    words = cast("dict[str, str]", table("answers")["contact"][group])
+    return words.get(channel, words["any"])
 
 
 def quote(said: str) -> str:
@@ -177,5 +183,17 @@ def policy(one: Known, sentences: list[str]) -> str:
 
 
 def age(one: Known, now: datetime) -> str:
-    """How long ago, by the airline's clock."""
-    return spoken_age((now - one.occurred_at).total_seconds())
+    """How long ago by the airline's clock, in words: `4 minutes`, `2 hours 7 minutes`, `3 days`."""
+    seconds = max(0, int((now - one.occurred_at).total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if days:
+        return _count(days, "day")
+    if not minutes:
+        return _count(seconds, "second")
+    parts = (_count(hours, "hour"), _count(minutes % 60, "minute"))
+    return " ".join(part for part in parts if part)
+
+
+def _count(number: int, unit: str) -> str:
+    """`1 hour`, `2 hours`, nothing for none."""
+    return f"{number} {unit}{'' if number == 1 else 's'}" if number or unit == "second" else ""

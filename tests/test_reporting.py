@@ -140,8 +140,18 @@ def test_whoever_was_rebooked_has_no_cancelled_flight_any_more(airline: Airline)
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_before_the_first_batch_run_there_is_no_gold(airline: Airline, kind: Kind) -> None:
+    answer = ask(airline, "batch", kind)
+    assert answer.values == ()
+    assert answer.sentence.startswith("I have no figures yet")
+    own_flights = ask(airline, "batch", "cancelled_flights", own(airline, "batch"))
+    assert own_flights.values == (("flights", 0.0),)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("arm", ARMS)
 def test_an_empty_airline_has_an_answer(airline: Airline, arm: Arm, kind: Kind) -> None:
+    airline.batch(NOW)
     answer = ask(airline, arm, kind)
     assert sum(number for _, number in answer.values) == 0
     assert answer.values == truth(airline.database, kind, Slots(), NOW)

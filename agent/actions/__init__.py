@@ -296,9 +296,10 @@ def _of_ruling(plan: Plan, status: Status) -> ActionResult:
 
 def _stopped(plan: Plan, stale: Stale) -> ActionResult:
     named = sentence("ground", stale.event_type, {"entity": _spoken(stale.entity)}, "news")
+    news = {"news": named[:1].upper() + named[1:], "age": spoken_age(stale.airline_s)}
     return ActionResult(
         status="stale_ground",
-        say=sentence("ground", "stale", {"news": named, "age": spoken_age(stale.airline_s)}),
+        say=sentence("ground", "stale", news),
         policy=terms("ground")["stale"]["title"],
         rule="stale",
         event_type=plan.event_type,

@@ -186,7 +186,12 @@ def rebooking(facts: Facts, booking: Booking, old: Flight, new: Flight) -> Rulin
         return refused("rebooking", barred, **names)
     fee = change_fee(facts, old, new)
     leaves = new.departure.astimezone(zone_of(new.origin))
-    cost = {"fee": money(fee.amount), "currency": terms("fares")["currency"], "tier": facts.tier}
+    cost: dict[str, object] = {
+        "fee": money(fee.amount),
+        "currency": terms("fares")["currency"],
+        "tier": facts.tier,
+        "old": old.name,
+    }
     slots = {
         **names,
         "departure": f"{leaves:%H:%M}",
