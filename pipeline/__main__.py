@@ -192,6 +192,7 @@ def _tell(text: str) -> None:
 def _open_record(settings: Settings, brokers: str) -> Any:
     """The record of this state folder, and the topics that its events go to."""
     from pipeline.broker import Admin
+    from pipeline.children import CHILDREN
     from pipeline.schema import SCHEMA, database
 
     Admin(brokers).ensure_topics(settings.topic_partitions)
@@ -201,7 +202,7 @@ def _open_record(settings: Settings, brokers: str) -> Any:
             f"{settings.airline_home} was made by another version of this program: delete that "
             "folder, or set AIRLINE_HOME to another one"
         )
-    for name in ("relay", "stream", "batch", "replay"):
+    for name in CHILDREN:
         record.put(f"ready/{name}", None)
     return record
 

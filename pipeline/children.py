@@ -94,12 +94,16 @@ def _aggregates(settings: Settings, stop: threading.Event) -> None:
     # A report has seconds, the context milliseconds. No signal handlers of ours, as above.
     if hasattr(os, "nice"):
         os.nice(5)
-    Aggregator(
-        database(settings.database),
+    record = database(settings.database)
+    aggregator = Aggregator(
+        record,
         home=settings.airline_home,
         brokers=brokers_of(settings),
         partitions=settings.topic_partitions,
-    ).run(stop)
+    )
+    # It reads the topic from its beginning: what is fired from now on is counted.
+    ready(record, "aggregates")
+    aggregator.run(stop)
 
 
 def _batch(settings: Settings, stop: threading.Event) -> None:

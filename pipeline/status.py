@@ -16,7 +16,7 @@ from pipeline.schema import Database, database
 from pipeline.settings import Settings
 from pipeline.store import ContextStore
 
-CHILDREN = ("relay", "stream", "batch", "replay")
+CHILDREN = ("relay", "stream", "batch", "replay", "aggregates")
 Report = dict[str, Any]
 
 

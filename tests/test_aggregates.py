@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from pipeline import events, measures, outbox
+from pipeline import children, events, measures, outbox, status
 from pipeline.aggregates import AggregateSink, Aggregator, Message, airline_time, counted, merge
 from pipeline.broker import Admin, EventProducer, Outgoing, outgoing
 from pipeline.clock import from_rfc3339
@@ -319,6 +319,7 @@ def test_killed_and_started_again_it_has_lost_nothing_and_counts_nothing_twice(
     with child(airline, brokers) as process:
         wait(lambda: airline.database.get(measures.WATERMARK) == 11, 60, "nothing was counted")
         assert is_true()
+        assert airline.database.get("ready/aggregates") == process.pid
         door.fire(events.make("flight.cancelled", flight("EA1"), {}, at=NOON + timedelta(hours=2)))
         assert door.settle() == 0
         process.kill()
@@ -329,6 +330,10 @@ def test_killed_and_started_again_it_has_lost_nothing_and_counts_nothing_twice(
         wait(is_true, 60, f"{of_arm(airline, 'stream')} is not {of_record(airline)}")
         assert airline.database.get(measures.WATERMARK) == 13
         assert psutil.Process(process.pid).memory_info().rss < 150e6
+
+
+def test_status_waits_for_every_child() -> None:
+    assert set(status.CHILDREN) == set(children.CHILDREN)
 
 
 # --- gold -----------------------------------------------------------------------------------------

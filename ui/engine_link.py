@@ -29,6 +29,7 @@ _LABELS = {
     "stream": "Stream worker has its model",
     "batch": "Batch waits for its hour",
     "replay": "The day's events are read",
+    "aggregates": "Live figures are counted",
 }
 _LOOK_EVERY_S = 0.5
 _READY_EVERY_S = 1.5
