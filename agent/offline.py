@@ -134,7 +134,7 @@ class _Answer:
     def text(self) -> str:
         if not tokens(self.question):
             return say("other", "empty")
-        intents = list(self.at.intents)
+        intents = [intent for intent in self.at.intents if not self.at.is_put_off(intent)]
         said = [self._flights({*intents} & _FLIGHT, intents)] if _FLIGHT & {*intents} else []
         said += [self._result(intent) or self._own_words(intent) for intent in intents]
         if self.bad_news and not {"contact", "injection"} & {*intents}:

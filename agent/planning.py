@@ -64,6 +64,12 @@ class Situation:
         """What the last call of a tool gave in this turn."""
         return next((one.result for one in reversed(self.done) if one.name == name), None)
 
+    def is_put_off(self, intent: str) -> bool:
+        """Whether an action has to wait: the customer is asked for a yes to another one first."""
+        name = TOOL_OF.get(intent)
+        asked = any(one.result.get("status") == "needs_consent" for one in self.done)
+        return asked and name in ACTIONS and self.result_of(name) is None
+
     def offered(self) -> set[str]:
         """Names of the tools that may be called now."""
         return {name_of(tool) for tool in self.tools}
@@ -76,7 +82,7 @@ def plan(at: Situation) -> tuple[ToolCall, ...]:
     offered = at.offered()
     handed = {one.arguments.get("to") for one in at.done if one.name == HAND_OFF}
     for intent in at.intents:
-        step = _next_step(at, intent)
+        step = None if at.is_put_off(intent) else _next_step(at, intent)
         if step is None:
             continue
         name, arguments = step
@@ -181,10 +187,20 @@ def _seat(at: Situation) -> Arguments | None:
 def _locator(at: Situation) -> str | None:
     """The booking that is named, else the one of the flight that is meant, else the newest."""
     keys = [one.key for one in at.known.bookings]
-    if named := mentions.known(at.question, keys):
-        return named[0].key
+    if named := [one.key for one in mentions.known(at.question, keys)] or _strange(at):
+        return named[0]
     leg = _leg(at)
     return leg.booking.key if leg and leg.booking else next(iter(keys), None)
+
+
+_NAMED = re.compile(r"\b(?:booking|reservation|locator|reference|code)\s+([A-Z0-9]{5,8})\b")
+
+
+def _strange(at: Situation) -> list[str]:
+    """Locators that are named and not known: the tool says so, no other booking is meant."""
+    coded = [word for word in mentions.locators_in(at.question) if any(map(str.isdigit, word))]
+    flights = {one.key for one in mentions.flights(at.question)}
+    return [word for word in [*coded, *_NAMED.findall(at.question)] if word not in flights]
 
 
 def _booking(at: Situation) -> Arguments | None:
@@ -199,6 +215,7 @@ def _refund(at: Situation) -> Arguments | None:
     disrupted = [
         leg.booking.key for leg in at.known.legs if leg.booking and leg.status == "cancelled"
     ]
+    named = named or _strange(at)
     locator = next(iter([*named, *disrupted, *off]), None) or _locator(at)
     return None if locator is None else {"locator": locator}
 
@@ -258,3 +275,4 @@ TOOL_OF: Mapping[str, str] = {
     **dict.fromkeys(_REPORTS, "report"),
 }
 """The tool whose result is said where an intent is answered."""
+ACTIONS = {*TOOL_OF.values()} - {"report"}
