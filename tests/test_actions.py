@@ -142,7 +142,10 @@ def test_a_seat_is_changed(airline: Airline) -> None:
 def test_a_seat_that_is_taken_is_refused(airline: Airline) -> None:
     desk(airline, "C_3").do("change_seat", {"locator": "AAAAA3", "seat": "14C"})
     refused = desk(airline).do("change_seat", {"locator": "AAAAA2", "seat": "14C"})
-    assert (refused.status, refused.say) == ("refused", "There is no free 14C on EA 1 any more. Another one?")
+    assert (refused.status, refused.say) == (
+        "refused",
+        "There is no free 14C on EA 1 any more. Another one?",
+    )
     assert len(written(airline)) == 1
 
 

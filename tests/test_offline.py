@@ -196,7 +196,8 @@ def test_the_newest_contact_is_quoted() -> None:
     first = document("interaction", "t1", TWEET | {"text": "Hello"}, at="2013-02-08T14:00:00Z")
     last = document("interaction", "t2", TWEET, at="2013-02-08T19:03:00Z")
     said = answer("Did you see my tweet?", [first, last])
-    assert said == "Yes. I see the tweet you sent 4 minutes ago: “third delay this month, sort it out!”"
+    quote = "“third delay this month, sort it out!”"
+    assert said == f"Yes. I see the tweet you sent 4 minutes ago: {quote}"
 
 
 def test_a_policy_is_cited_by_name_and_word_for_word() -> None:

@@ -71,6 +71,19 @@ def test_what_waited_is_done_at_the_yes_and_once(airlines: Airlines, door: Door)
     assert events(airlines) == before + 1
 
 
+def test_somebody_elses_booking_is_no_booking_of_yours(airlines: Airlines, door: Door) -> None:
+    stream = agent(airlines, "stream", door)
+    said = stream.ask("Please cancel booking ZZ9ZZ9", Session("C0002"), airlines.now)
+    assert said.answer == "I see no booking ZZ9ZZ9 of yours."
+    assert said.pending is None
+
+
+def test_the_customer_is_asked_for_one_yes_at_a_time(airlines: Airlines, door: Door) -> None:
+    stream = agent(airlines, "stream", door)
+    said = stream.ask("Cancel my booking and refund me", Session("C0002"), airlines.now)
+    assert [one.tool for one in said.tools if one.tool != "hand_off"] == ["cancel_booking"]
+
+
 def test_an_agent_that_knows_too_little_is_stopped(airlines: Airlines, door: Door) -> None:
     # EA 204 is cancelled on record; the batch arm has not heard of it and changes the seat on it.
     session = Session("C0001")
