@@ -56,8 +56,11 @@ class Desk:
         """Both streams, of context and of figures, have what was recorded."""
         newest = outbox.newest(self.database)
         self.engine.settle("stream")
-        counted_to = lambda: self.database.get(measures.WATERMARK) or 0  # noqa: E731 read anew
-        wait(lambda: counted_to() >= newest, 60, "the figures did not settle")
+
+        def is_counted() -> bool:
+            return (self.database.get(measures.WATERMARK) or 0) >= newest
+
+        wait(is_counted, 60, "the figures did not settle")
 
     def flight_of(self, customer: str) -> str:
         """The entity of a customer's first flight."""
