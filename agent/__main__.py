@@ -7,7 +7,7 @@ import importlib
 import json
 import sys
 
-EVALS = ("intents", "judge")
+EVALS = ("intents", "judge", "retrieval")
 
 
 def main() -> int:
@@ -22,7 +22,7 @@ def main() -> int:
     figures = chosen.run()
     shown = json.dumps(figures, indent=2) if asked.json else chosen.as_table(figures)
     sys.stdout.write(shown + "\n")
-    return 0 if figures["accuracy"] >= chosen.FLOOR else 1
+    return 0 if figures[chosen.METRIC] >= chosen.FLOOR else 1
 
 
 if __name__ == "__main__":

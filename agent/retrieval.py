@@ -1,21 +1,22 @@
-"""What an agent reads before it answers: nearest documents, and those that must not be missed.
+"""What an agent reads before it answers: the documents found, and those that must not be missed.
 
-Vector search finds what the question is about; following the customer's own documents to their
-flights finds what it depends on. Both see only what this customer may see: the store's filter is
-part of every query, never applied afterwards.
+Vector search finds what the question is about, full-text search what it names, and following the
+customer's own documents to their flights what it depends on; the rankings are fused. All see only
+what this customer may see: the store's filter is part of every query, never applied afterwards.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 
 from agent import mentions
+from agent.ranking import asked_for, fused, in_turns
 from agent.words import LONGEST
-from pipeline.documents import clean
+from pipeline.documents import clean, spoken_flight
 from pipeline.embed import Encoder, Vectors
 from pipeline.store import ContextStore, Found
 
@@ -25,8 +26,11 @@ class RetrievalSettings:
     """How much an agent reads. Numbers of documents."""
 
     limit: int = 14  # in one prompt, but for the flights of the customer's own bookings
-    nearest: int = 16  # asked of the vector search; most will be the customer's own, kept anyway
+    nearest: int = 32  # asked of the vector search and of the full-text search each
     nearest_kept: int = 4  # of those, kept at least, however much else there is
+    fusion_k: int = (
+        1  # of reciprocal rank fusion; the rankings are short, so that first places count
+    )
     interactions: int = 4
     payments: int = 3
     bookings: int = 4
@@ -68,16 +72,22 @@ class Query:
 
 
 def retrieve(store: ContextStore, query: Query, settings: RetrievalSettings) -> list[Found]:
-    """The documents for a prompt: those of the customer's own affairs first, then what is nearest.
+    """The documents for a prompt, those that answer the question first.
+
+    Of the thousands of flights only those within reach are searched: the ones the question names
+    and the ones of the customer's own bookings. The others are all alike to a vector.
 
     Raises:
         ValueError: the customer's id is none.
     """
-    near = store.search(query.vector, query.customer_id, settings.nearest)
-    own = store.of_customer(query.customer_id)
+    customer = query.customer_id
+    own = sorted(store.of_customer(customer), key=_order, reverse=True)
     bookings = _of_kind(own, "booking", settings.bookings)
-    wanted = [*_named_flights(query), *_flights_of(bookings)]
-    flights = store.lookup(list(dict.fromkeys(wanted)), query.customer_id)
+    legs, named = _flights_of(bookings), _named_flights(query)
+    reach = list(dict.fromkeys([*legs, *named]))
+    near = store.search(query.vector, customer, settings.nearest, flights=reach)
+    words = store.search_text(_words(query), customer, settings.nearest, flights=reach)
+    flights = _meant_first(_flights(store, customer, near, reach), legs, named)
     must = [
         *flights,
         *bookings,
@@ -86,18 +96,69 @@ def retrieve(store: ContextStore, query: Query, settings: RetrievalSettings) -> 
         *_of_kind(own, "payment", settings.payments),
         *_of_kind(own, "customer", 1),
     ]
-    return _merged(must, near, settings)
+    within = {one.document.doc_id for one in [*own, *flights]}
+    policies = [one for one in near if one.document.kind == "policy"]
+    scores = fused(
+        [
+            _ids(one for one in near if one.document.kind != "flight"),
+            _ids(words),
+            in_turns(one for one in near if one.document.doc_id in within),
+            asked_for(query.text, [*flights, *own, *policies]),
+        ],
+        settings.fusion_k,
+    )
+    return _kept(must, [*near, *words, *own], scores, settings)
 
 
-def _merged(
-    must: Sequence[Found], near: Sequence[Found], settings: RetrievalSettings
+def _kept(
+    must: Sequence[Found],
+    others: Sequence[Found],
+    scores: Mapping[str, float],
+    settings: RetrievalSettings,
 ) -> list[Found]:
-    scores = {one.document.doc_id: one.score for one in near}
+    """What must be there and the best of the others, by score; each with its vector distance."""
+    distances = {one.document.doc_id: one.score for one in others if one.score is not None}
     chosen = _unique(must)
     room = max(settings.nearest_kept, settings.limit - len(chosen))
-    rest = [one for one in near if one.document.doc_id not in chosen][:room]
-    kept = [*chosen.values(), *rest]
-    return [Found(one.document, one.stages, scores.get(one.document.doc_id)) for one in kept]
+    rest = [one for one in _unique(others).values() if one.document.doc_id not in chosen]
+    rest.sort(key=lambda one: scores.get(one.document.doc_id, 0.0), reverse=True)
+    kept = [*chosen.values(), *rest[:room]]
+    kept.sort(key=lambda one: scores.get(one.document.doc_id, 0.0), reverse=True)
+    return [Found(one.document, one.stages, distances.get(one.document.doc_id)) for one in kept]
+
+
+def _flights(
+    store: ContextStore, customer_id: str, near: Iterable[Found], reach: Sequence[str]
+) -> list[Found]:
+    """The flights within reach; those that the search left out are looked up."""
+    found = [one for one in near if one.document.kind == "flight"]
+    missing = set(reach) - set(_ids(found))
+    # What another day's flight of a named number would be is mostly nothing: one look-up for all.
+    return [*found, *store.lookup(sorted(missing), customer_id)]
+
+
+def _meant_first(
+    flights: Sequence[Found], legs: Sequence[str], named: Sequence[str]
+) -> list[Found]:
+    """The flights that a question names before the customer's own, and what is over last."""
+
+    def key(one: Found) -> tuple[bool, bool, bool, str]:
+        doc_id, facts = one.document.doc_id, one.document.facts
+        over = facts["status"] in ("departed", "landed")
+        is_leg = doc_id in legs
+        return doc_id not in named, not is_leg, over, facts["departure"]
+
+    return sorted(flights, key=key)
+
+
+def _words(query: Query) -> str:
+    """The question as documents would say it: flight numbers are written in two words there."""
+    numbers = dict.fromkeys(one.key for one in mentions.flights(query.text))
+    return " ".join([query.text, *map(spoken_flight, numbers)])
+
+
+def _ids(found: Iterable[Found]) -> list[str]:
+    return [one.document.doc_id for one in found]
 
 
 def _unique(found: Iterable[Found]) -> dict[str, Found]:
@@ -118,8 +179,7 @@ def _order(one: Found) -> tuple[bool, str, int]:
 
 
 def _of_kind(found: Iterable[Found], kind: str, most: int) -> list[Found]:
-    of_kind = [one for one in found if one.document.kind == kind]
-    return sorted(of_kind, key=_order, reverse=True)[:most]
+    return [one for one in found if one.document.kind == kind][:most]
 
 
 def _flights_of(bookings: Iterable[Found]) -> list[str]:

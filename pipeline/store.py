@@ -16,6 +16,8 @@ from typing import Any, cast
 import lancedb
 import pyarrow as pa
 from lancedb import col
+from lancedb.index import FTS
+from lancedb.query import MatchQuery
 
 from pipeline.documents import Document
 from pipeline.embed import DIMENSIONS, Vectors, WrongEncoder
@@ -121,6 +123,8 @@ class ContextStore:
                 f"{name} holds vectors of {made_by or 'an unknown encoder'}, EMBEDDER is "
                 f"{encoder_name}: set EMBEDDER back, or delete the state folder to start over"
             ) from None
+        if not self.table.list_indices():  # made here, before there is a row, it costs 2 ms
+            self.table.create_index("text", config=FTS())
         self._columns = [name for name in self._schema.names if name != "vector"]
         self._commits = 0
 
@@ -155,16 +159,39 @@ class ContextStore:
         return True
 
     def compact(self) -> None:
-        """Merge fragments so that search stays as fast as on a fresh table."""
+        """Merge fragments and index their text: search stays as fast as on a fresh table."""
         self.table.optimize(cleanup_older_than=timedelta(days=7))
 
-    def search(self, vector: Vectors, customer_id: str, limit: int) -> list[Found]:
-        """The `limit` nearest documents that this customer may see: their own and public ones."""
+    def search(
+        self,
+        vector: Vectors,
+        customer_id: str,
+        limit: int,
+        *,
+        flights: Sequence[str] | None = None,
+    ) -> list[Found]:
+        """The `limit` nearest documents that this customer may see: their own and public ones.
+
+        Args:
+            flights: of the flights only these, by document id; None: all.
+        """
         nearest: Any = self.table.search(vector, vector_column_name="vector")
         # Without the vectors of what is found: nobody reads them, and they are most of the bytes.
         query = nearest.distance_type("cosine").select([*self._columns, "_distance"])
-        rows = query.where(_visible_to(customer_id)).limit(limit).to_list()
+        rows = query.where(_searched(customer_id, flights)).limit(limit).to_list()
         return [_found(row) for row in rows]
+
+    def search_text(
+        self, words: str, customer_id: str, limit: int, *, flights: Sequence[str] | None = None
+    ) -> list[Found]:
+        """The `limit` documents that these words fit best (BM25), of those that `search` searches.
+
+        Stemmed, without stop words; no word is an operator. What was written since the last
+        compaction is not in the index yet: LanceDB reads those rows beside it.
+        """
+        query: Any = self.table.search(MatchQuery(words, "text"), query_type="fts")
+        found = query.select([*self._columns, "_score"]).where(_searched(customer_id, flights))
+        return [_found(row) for row in found.limit(limit).to_list()]
 
     def lookup(self, doc_ids: Sequence[str], customer_id: str) -> list[Found]:
         """Documents by id, of those that this customer may see."""
@@ -239,6 +266,14 @@ def _own(customer_id: str) -> Any:
 
 def _visible_to(customer_id: str) -> Any:
     return _own(customer_id) | (col("audience") == "")
+
+
+def _searched(customer_id: str, flights: Sequence[str] | None) -> Any:
+    if flights is None:
+        return _visible_to(customer_id)
+    # One that no document has: LanceDB takes no empty list.
+    among = col("doc_id").isin([*flights, ""])
+    return _visible_to(customer_id) & ((col("kind") != "flight") | among)
 
 
 def _newest(embedded: Sequence[Embedded]) -> list[Embedded]:
