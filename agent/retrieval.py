@@ -87,7 +87,7 @@ def retrieve(store: ContextStore, query: Query, settings: RetrievalSettings) -> 
     reach = list(dict.fromkeys([*legs, *named]))
     near = store.search(query.vector, customer, settings.nearest, flights=reach)
     words = store.search_text(_words(query), customer, settings.nearest, flights=reach)
-    flights = _meant_first(_flights(store, customer, near, reach), legs, named)
+    flights = _meant_first(_flights(store, query, near, reach, settings.nearest), legs, named)
     must = [
         *flights,
         *bookings,
@@ -128,13 +128,14 @@ def _kept(
 
 
 def _flights(
-    store: ContextStore, customer_id: str, near: Iterable[Found], reach: Sequence[str]
+    store: ContextStore, query: Query, near: Sequence[Found], reach: Sequence[str], limit: int
 ) -> list[Found]:
-    """The flights within reach; those that the search left out are looked up."""
+    """The flights within reach; those that a full search may have left out are looked up."""
     found = [one for one in near if one.document.kind == "flight"]
+    if len(near) < limit:  # it gave all that there is
+        return found
     missing = set(reach) - set(_ids(found))
-    # What another day's flight of a named number would be is mostly nothing: one look-up for all.
-    return [*found, *store.lookup(sorted(missing), customer_id)]
+    return [*found, *store.lookup(sorted(missing), query.customer_id)]
 
 
 def _meant_first(

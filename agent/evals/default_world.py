@@ -29,7 +29,7 @@ from pipeline.schema import ARMS, Database
 from pipeline.settings import Settings
 from pipeline.store import ContextStore, Embedded
 
-BUSY = 100  # customers whose events have happened, half of them such as were paid something
+BUSY = 60  # customers whose events have happened, half of them such as were paid something
 HOURS = timedelta(hours=18)  # of the day: it is six in the evening
 _SEED = 2013
 _FURTHER = "further"  # what the ids of documents begin with that only fill a store
