@@ -31,6 +31,7 @@ class RetrievalSettings:
     fusion_k: int = (
         1  # of reciprocal rank fusion; the rankings are short, so that first places count
     )
+    alike: float = 0.05  # cosine distances that are taken for one, so that the newest comes first
     interactions: int = 4
     payments: int = 3
     bookings: int = 4
@@ -85,7 +86,9 @@ def retrieve(store: ContextStore, query: Query, settings: RetrievalSettings) -> 
     bookings = _of_kind(own, "booking", settings.bookings)
     legs, named = _flights_of(bookings), _named_flights(query)
     reach = list(dict.fromkeys([*legs, *named]))
-    near = store.search(query.vector, customer, settings.nearest, flights=reach)
+    near = _newest_of_alike(
+        store.search(query.vector, customer, settings.nearest, flights=reach), settings.alike
+    )
     words = store.search_text(_words(query), customer, settings.nearest, flights=reach)
     flights = _meant_first(_flights(store, query, near, reach, settings.nearest), legs, named)
     must = [
@@ -125,6 +128,12 @@ def _kept(
     kept = [*chosen.values(), *rest[:room]]
     kept.sort(key=lambda one: scores.get(one.document.doc_id, 0.0), reverse=True)
     return [Found(one.document, one.stages, distances.get(one.document.doc_id)) for one in kept]
+
+
+def _newest_of_alike(near: Iterable[Found], alike: float) -> list[Found]:
+    """Nearest first, but of those that are about equally near the newest."""
+    newest_first = sorted(near, key=lambda one: one.document.occurred_at, reverse=True)
+    return sorted(newest_first, key=lambda one: round((one.score or 0.0) / alike))
 
 
 def _flights(
