@@ -439,12 +439,50 @@ def _ask(settings: Settings, repetitions: int) -> list[Figure]:
     return [_figure("ask both arms, offline model, complete", times, "ms", "<= 150 ms", None)]
 
 
+def _asking(settings: Settings, repetitions: int) -> list[Figure]:
+    from agent.evals.asking import AT_ONCE, DOCUMENTS, asking
+
+    with asking(settings) as customers:
+        alone = [customers.alone() for _ in range(repetitions)]
+        together = [customers.at_once() for _ in range(repetitions)]
+    store = f"{DOCUMENTS:,} documents, offline model"
+    at_once = f"{AT_ONCE} asks in parallel"
+    rows = [
+        (f"ask, {store}, first token p50", alone, "first_ms", "ms", "<= 60 ms"),
+        (f"ask, {store}, complete p50", alone, "complete_ms", "ms", "<= 120 ms"),
+        (f"{at_once}, answered", together, "answered", "asks", f"{AT_ONCE}, none lost"),
+        (f"{at_once}, complete p50", together, "p50_ms", "ms", ""),
+        (f"{at_once}, complete p95", together, "p95_ms", "ms", ""),
+    ]
+    return [
+        _figure(name, [one[key] for one in found], unit, must, None)
+        for name, found, key, unit, must in rows
+    ]
+
+
+def _model(_: Settings, repetitions: int) -> list[Figure]:
+    from agent.evals.model_call import MUST_MS, overhead_ms
+
+    found = [overhead_ms() for _ in range(repetitions)]
+    return [
+        _figure(
+            "a model call through LiteLLM over a bare HTTP call to the same local server",
+            [one["through_llm_ms"] for one in found],
+            "ms",
+            f"<= {MUST_MS:.0f} ms more",
+            statistics.median(one["bare_ms"] for one in found),
+        )
+    ]
+
+
 MEASURES: dict[str, Callable[[Settings, int], list[Figure]]] = {
     "start": _start,
     "latency": _latency,
     "sustained": _sustained,
     "search": _search,
     "ask": _ask,
+    "asking": _asking,
+    "model": _model,
     "batch": _batch,
 }
 
