@@ -189,7 +189,8 @@ class ContextStore:
         Stemmed, without stop words; no word is an operator. What was written since the last
         compaction is not in the index yet: LanceDB reads those rows beside it.
         """
-        query: Any = self.table.search(MatchQuery(words, "text"), query_type="fts")
+        match: Any = MatchQuery  # its defaults are pydantic's, which mypy does not see
+        query: Any = self.table.search(match(words, "text"), query_type="fts")
         found = query.select([*self._columns, "_score"]).where(_searched(customer_id, flights))
         return [_found(row) for row in found.limit(limit).to_list()]
 
