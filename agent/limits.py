@@ -134,13 +134,17 @@ def _process() -> Meter:
     )
 
 
-def session() -> Meter:
-    """A new session's meter, from the settings."""
+def session_budget() -> Amounts:
+    """What a session may use, from the settings."""
     has = settings()
-    budget = Amounts(
+    return Amounts(
         has.agent_session_turns,
         has.agent_session_tokens,
         has.agent_session_seconds,
         has.agent_session_usd,
     )
-    return Meter("session", budget, process())
+
+
+def session() -> Meter:
+    """A new session's meter."""
+    return Meter("session", session_budget(), process())

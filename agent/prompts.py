@@ -27,9 +27,18 @@ def prompt(name: str) -> Template:
     return Template((FOLDER / "prompts" / f"{name}.md").read_text(encoding="utf-8"))
 
 
-def fingerprint(name: str) -> str:
-    """A prompt's hash, to compare the prompts of two agents."""
-    return sha256(prompt(name).template.encode()).hexdigest()[:16]
+@cache
+def fingerprints() -> dict[str, str]:
+    """Path below `data/agent/` -> hash, for each file that shapes an answer: all but the eval sets.
+
+    Policies, colleagues, prompts, sentences and words: to compare those of two agents.
+    """
+    files = sorted([*FOLDER.rglob("*.md"), *FOLDER.rglob("*.toml")])
+    return {
+        path.relative_to(FOLDER).as_posix(): sha256(path.read_bytes()).hexdigest()[:16]
+        for path in files
+        if "eval" not in path.relative_to(FOLDER).parts
+    }
 
 
 @cache

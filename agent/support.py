@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from agent import context, prompts, wire
 from agent.answer import Answer, Asked, Citation, Verdict
 from agent.judge import Judge
+from agent.limits import process, session_budget
 from agent.offline import MODEL as OFFLINE
 from agent.offline import Message
 from agent.pictures import Picture
@@ -29,10 +30,11 @@ from agent.session import Session
 from agent.specialists import TRIAGE, Specialist, specialists
 from agent.spoken import say
 from agent.tools import Scene, Toolbox
-from agent.turn import Brain, Spoken, converse
+from agent.turn import MOST_CALLS, MOST_STEPS, Brain, Spoken, converse
 from agent.words import LONGEST
 from pipeline.clock import from_rfc3339, to_rfc3339
 from pipeline.documents import clean
+from pipeline.settings import settings as configured
 from pipeline.store import Arm, Found
 
 RULES = "support"  # the prompt that all colleagues share
@@ -79,11 +81,19 @@ class SupportAgent:
         return {
             "class": type(self).__qualname__,
             "table": self._store.table.name,
-            "prompts": {name: prompts.fingerprint(name) for name in (RULES, *specialists())},
+            "files": prompts.fingerprints(),  # prompts, policies, sentences, words
             "specialists": {name: asdict(one) for name, one in specialists().items()},
             "tools": self._toolbox.fields(),
             "vectors": id(self._vectors),
             "judge": id(self._judge),
+            "server": configured().agent_api_base,
+            "limits": {
+                "steps": MOST_STEPS,
+                "calls_a_step": MOST_CALLS,
+                "question": LONGEST,
+                "session": asdict(session_budget()),
+                "process": asdict(process().budget),
+            },
             **asdict(self.settings),
         }
 

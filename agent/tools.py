@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from agent import contacts, reporting
-from agent.actions import POLICIES, Actions
+from agent.actions import POLICIES, Actions, guard
 from agent.actions import TOOLS as WRITING
 from agent.answer import Answer
 from agent.intents import wishes_of
@@ -70,7 +70,7 @@ class Toolbox:
     def fields(self) -> dict[str, Any]:
         """What the tools are, to compare those of two agents: all but the table."""
         schemas = {name: self._schema(name) for one in specialists().values() for name in one.tools}
-        return schemas | {"may_change": self._door is not None}
+        return schemas | {"may_change": self._door is not None, "guard": guard(self._database)}
 
     def keep(self, answer: Answer, session: Session) -> None:
         """Note what an answer came to, unless nothing can be changed from here: a rehearsal."""

@@ -84,7 +84,12 @@ def documents(image: Image, *, version: int, occurred_at: str) -> list[Document]
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _GROUPS = re.compile(r"(?<![\w-])\d+(?:[ -]\d+)*(?!\w)")
 _PHONE = re.compile(r"(?<![\w-])\+?\(?\d[\d ().x/-]{6,20}\d(?!\w)")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_SEPARATING = re.compile(r"[\x0b\x0c\r\x1c-\x1f\x85]")
+# Control, zero-width and direction-changing characters, and those of Unicode's tags.
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
 _DIGITS_OF_CARD = range(13, 20)
 _MOST_PARTS_OF_CARD = 2 * 19 - 1  # each digit a group of its own, and what separates them
 _DIGITS_OF_PHONE = range(9, 16)
@@ -101,8 +106,12 @@ def mask(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Drop control and direction-changing characters; keep line breaks, emoji and all scripts."""
-    return _CONTROL.sub(" ", text)
+    """Drop what nobody sees; keep line breaks, emoji and all scripts.
+
+    Nothing takes an unseen character's place: a space would part an e-mail address, which `mask`
+    would then not know, and hidden text would stay hidden.
+    """
+    return _UNSEEN.sub("", _SEPARATING.sub(" ", text))
 
 
 def _without_cards(text: str) -> str:

@@ -384,6 +384,21 @@ def _policy_updated(connection: Connection, event: Event, before: Row | None) ->
     return True
 
 
+def owner_of(connection: Connection, event: Event, before: Row | None) -> str | None:
+    """The customer whose entity an event concerns; None where it is nobody's or not known yet.
+
+    Args:
+        before: the entity's image before the event.
+    """
+    kind, key = event.subject.split("/", 1)
+    if isinstance(event.payload, BookingCreated):
+        return event.payload.customer_id
+    if isinstance(event.payload, BagScan) and before is None:
+        kind, key = "booking", event.payload.locator
+    row = before or (image(connection, kind, key) if kind in ("booking", "customer") else None)
+    return row.get("customer_id") if row else None
+
+
 EFFECTS: dict[str, Handler] = {
     "flight.delayed": _flight_delayed,
     "flight.cancelled": _flight_cancelled,

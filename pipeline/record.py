@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 
 from pipeline import schema
 from pipeline.clock import to_rfc3339
-from pipeline.effects import EFFECTS
+from pipeline.effects import EFFECTS, owner_of
 from pipeline.events import ContractError, Event
 from pipeline.images import Image, Row, image
 
@@ -78,6 +78,7 @@ def apply(
         check(connection)
     kind, key = entity_of(event)
     before = image(connection, kind, key)
+    _check_owner(event, owner_of(connection, event, before))
     changed = EFFECTS[event.type](connection, event, before)
     after = image(connection, kind, key) if changed else None
     return _write_outbox(
@@ -176,4 +177,12 @@ def _check_time(event: Event, airline_now: datetime) -> None:
             "time",
             f"{event.time} is too far from the airline clock ({to_rfc3339(airline_now)}): at most "
             f"{FURTHEST_AHEAD.days} days ahead and {FURTHEST_BACK.days} days back",
+        )
+
+
+def _check_owner(event: Event, owner: str | None) -> None:
+    # Readers take the extension at its word: one that lies would show an event to a stranger.
+    if event.customerid and owner and event.customerid != owner:
+        raise ContractError(
+            "customerid", f"{event.subject} does not belong to customer {event.customerid}"
         )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -47,6 +50,35 @@ def test_a_refused_event_is_not_recorded(airline: Airline, door: Door) -> None:
     with pytest.raises(ContractError) as refused:
         door.fire(event)
     assert refused.value.field == "subject"
+    assert airline.rows("outbox") == []
+
+
+def test_an_event_of_a_stranger_is_refused_a_raw_one_kept(airline: Airline, door: Door) -> None:
+    tweet = {"text": "hi", "direction": "inbound"}
+    lie = events.make("interaction.tweet", "customer/C1", tweet, at=NOON, customer_id="C.2")
+    with pytest.raises(ContractError, match=r"^customerid: customer/C1 does not belong to"):
+        door.fire(lie)
+    kept = door.fire_raw(lie.model_dump_json(exclude_none=True).encode())
+    assert kept.breach is not None
+    assert kept.breach.field == "customerid"
+    assert [(row["type"], row["customer_id"]) for row in airline.rows("outbox")] == [("raw", None)]
+
+
+def test_the_command_line_names_the_field_of_a_stranger(airline: Airline) -> None:
+    tweet = {"text": "hi", "direction": "inbound"}
+    lie = events.make("interaction.tweet", "customer/C1", tweet, at=NOON, customer_id="C.2")
+    fired = subprocess.run(
+        [sys.executable, "-m", "pipeline", "fire", "--file", "-", "--json"],
+        input=lie.model_dump_json(exclude_none=True),
+        env=os.environ | {"AIRLINE_HOME": str(airline.home), "KAFKA_BROKERS": NOBODY},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    assert fired.returncode == 1, fired
+    [refused] = json.loads(fired.stdout)["refused"]
+    assert (refused["line"], refused["field"]) == (1, "customerid")
     assert airline.rows("outbox") == []
 
 

@@ -267,6 +267,33 @@ def test_an_event_that_contradicts_the_record_names_its_field_and_changes_nothin
     assert everything(airline) == before
 
 
+STRANGE: list[tuple[str, str, dict[str, Any]]] = [
+    ("booking.seat_changed", "booking/AAAAA1", LEG | {"seat": "9F"}),
+    ("booking.created", "booking/NEW001", NEW),
+    ("bag.checked", "bag/NEWTAG1", {"locator": "AAAAA1"}),
+    ("bag.located", BAG, {"locator": "AAAAA1"}),
+    ("payment.refunded", "booking/AAAAA1", {"amount": 1, "currency": "EUR"}),
+    ("payment.voucher_issued", "customer/C1", {"amount": 1, "currency": "EUR"}),
+    ("interaction.tweet", "customer/C1", TWEET),
+    ("customer.tier_changed", "customer/C1", {"tier": "gold"}),
+]
+
+
+@pytest.mark.parametrize(("event_type", "subject", "data"), STRANGE)
+def test_an_event_names_the_customer_whose_entity_it_is(
+    airline: Airline, event_type: str, subject: str, data: dict[str, Any]
+) -> None:
+    before = everything(airline)
+    strange = events.make(event_type, subject, data, at=NOON, customer_id="C.2")
+    with pytest.raises(ContractError) as refused:
+        airline.apply(strange)
+    assert refused.value.field == "customerid"
+    assert everything(airline) == before
+    own = events.make(event_type, subject, data, at=NOON, customer_id="C1")
+    assert airline.apply(own).changed
+    assert airline.rows("outbox")[0]["customer_id"] == "C1"
+
+
 @pytest.mark.parametrize("shift", [FURTHEST_AHEAD, -FURTHEST_BACK])
 def test_a_time_too_far_from_the_airline_clock_is_refused(
     airline: Airline, shift: timedelta
