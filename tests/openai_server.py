@@ -128,6 +128,22 @@ def says(body: Body, _: threading.Event) -> Iterator[Event]:
         yield from end(body)
 
 
+def in_turn(body: Body, _: threading.Event) -> Iterator[Event]:
+    """Does what the `ORDER` lines of the question say, one a step; then tells what all gave."""
+    messages = body["messages"]
+    asked = max(place for place, one in enumerate(messages) if one["role"] == "user")
+    lines = str(messages[asked]["content"]).splitlines()
+    orders = [line.removeprefix(ORDER) for line in lines if line.startswith(ORDER)]
+    gave = [str(one["content"]) for one in messages[asked:] if one["role"] == "tool"]
+    if len(gave) < len(orders):
+        name, arguments = orders[len(gave)].split(" ", 1)
+        yield from call(0, f"call-{len(gave)}", name, arguments)
+        yield from end(body, "tool_calls")
+    else:
+        yield from words(KNOWN + " ".join(gave))
+        yield from end(body)
+
+
 def loops(body: Body, _: threading.Event) -> Iterator[Event]:
     """Calls the first tool it was offered, for ever."""
     name = body["tools"][0]["function"]["name"] if body.get("tools") else "anything"
@@ -232,6 +248,7 @@ def surrogates(body: Body, _: threading.Event) -> Iterator[Event]:
 
 BEHAVIOURS: dict[str, Behaviour] = {
     "says": says,
+    "in-turn": in_turn,
     "loops": loops,
     "unknown-tool": unknown_tool,
     "bad-arguments": bad_arguments,

@@ -185,7 +185,12 @@ def test_the_airlines_differ_in_the_table_only(airlines: Airlines) -> None:
 
 
 def test_the_fields_name_every_setting(airlines: Airlines) -> None:
-    assert airlines.batch.fields().keys() > AgentSettings.__dataclass_fields__.keys()
+    fields = airlines.batch.fields()
+    assert fields.keys() > AgentSettings.__dataclass_fields__.keys()
+    assert {"policies/refunds.toml", "prompts/support.md", "answers.toml"} <= fields["files"].keys()
+    assert not [name for name in fields["files"] if name.startswith("eval/")]
+    assert fields["limits"]["session"].keys() == {"turns", "tokens", "seconds", "usd"}
+    assert fields["tools"]["guard"] is True
 
 
 @pytest.mark.parametrize(

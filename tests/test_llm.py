@@ -204,7 +204,15 @@ def test_a_failure_is_answered_offline_and_says_why(server: OpenAIServer, behavi
 
 
 def test_every_bad_model_of_the_server_is_tested() -> None:
-    good = {"says", "loops", "unknown-tool", "bad-arguments", "all-calls-zero", "no-usage"}
+    good = {
+        "says",
+        "in-turn",
+        "loops",
+        "unknown-tool",
+        "bad-arguments",
+        "all-calls-zero",
+        "no-usage",
+    }
     assert {*BEHAVIOURS, *ERRORS} == {*FAILURES, *good, "surrogates"}
 
 

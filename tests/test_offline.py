@@ -2,13 +2,12 @@
 
 import subprocess
 import sys
-import threading
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from agent import context, llm, offline, prompts
+from agent import context, offline, prompts
 from agent.intents import intents_of
 from pipeline.documents import Document, documents
 
@@ -264,43 +263,3 @@ def test_the_same_prompt_gets_the_same_answer() -> None:
 def test_litellm_is_not_imported_with_the_agent() -> None:
     code = "import sys, agent.support; sys.exit('litellm' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
-
-
-def test_the_built_in_model_streams_through_litellm() -> None:
-    *pieces, last = llm.stream([{"role": "user", "content": "hello"}], offline.MODEL)
-    assert isinstance(last, llm.Completion)
-    assert len(pieces) > 3
-    assert "".join(str(piece) for piece in pieces) == last.text
-    assert (last.model, last.fallback) == (offline.MODEL, None)
-    assert 0 < last.first_token_ms <= last.total_ms
-
-
-def test_litellm_gives_a_whole_answer_too() -> None:
-    llm.warm()
-    import litellm
-
-    whole = litellm.completion(
-        model=offline.MODEL, messages=[{"role": "user", "content": "thanks"}]
-    )
-    assert whole.choices[0].message.content == "You are welcome!"
-
-
-def test_a_model_that_fails_is_replaced_and_named() -> None:
-    said = llm.complete([{"role": "user", "content": "hello"}], "nobody/no-such-model")
-    assert said.text.startswith("Hello!")
-    assert said.model == offline.MODEL
-    assert said.fallback is not None
-    assert "nobody/no-such-model" in said.fallback
-
-
-def test_a_model_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    never = threading.Event()
-
-    def hang(*_: object) -> None:
-        never.wait(60)
-
-    monkeypatch.setattr(llm, "_speak", hang)
-    said = llm.complete([{"role": "user", "content": "hello"}], "slow/model", timeout_s=0.05)
-    never.set()
-    assert said.model == offline.MODEL
-    assert said.fallback == "slow/model did not finish within 0.05 s"
