@@ -157,21 +157,6 @@ def test_a_model_reaches_nobody_else_and_consents_to_nothing(
 
 
 @pytest.mark.usefixtures("keyed")
-@pytest.mark.parametrize("more", [{}, {"customer_id": "C0002"}])
-def test_a_report_is_of_the_session_s_customer(
-    airlines: Airlines, door: Door, more: dict[str, str]
-) -> None:
-    wanted = json.dumps({"figure": "cancelled_flights", "mine": True} | more)
-    orders = HAND % "reporting" + f"call report {wanted}"
-    one, other = (
-        agent(airlines, door).ask(orders, Session(customer), airlines.now).tools[-1].result
-        for customer in ("C0001", "C0002")
-    )
-    assert one["status"] == other["status"] == "done"
-    assert one["values"] != other["values"]
-
-
-@pytest.mark.usefixtures("keyed")
 def test_a_model_cannot_say_yes_for_the_customer(airlines: Airlines, door: Door) -> None:
     session, before = Session("C0004"), newest(airlines.record)
     cancel = 'call cancel_booking {"locator": "HH4J6L"}\n'
