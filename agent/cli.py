@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from agent import contacts, llm
+from agent import contacts, intents, llm
 from agent.actions import damages, guard, set_guard, stopped
 from agent.answer import Asked
 from agent.context import spoken_age
@@ -269,6 +269,7 @@ def bench_asks(settings: Settings) -> float:
     now = now_of(database)
     agents = agents_of(settings, database)
     llm.warm()
+    intents.warm()
     questions, found = _questions(), []
     for place, customer in enumerate(_customers(database, _BENCH_ASKS + _WARM_UP)):
         # Each question a new one to the encoder: nobody asks twice in the same words.

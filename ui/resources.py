@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from agent import llm
+from agent import intents, llm
 from agent.cli import agents_of
 from agent.support import SupportAgent
 from pipeline import schema
@@ -78,6 +78,7 @@ def warm_up() -> threading.Thread:
 def _warm() -> None:
     encoder(settings().embedder).encode(["warm up"])
     llm.warm()
+    intents.warm()
 
 
 def plotly_js() -> None:

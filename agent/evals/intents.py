@@ -1,8 +1,9 @@
 """The understanding of messages against labelled ones.
 
 A message is right only if the set of its intents is. `intents-held-out.jsonl` is what is reported:
-none of its messages is among the examples that the classifier learns from. `intents.jsonl` is the
-development set that the examples and the weights were chosen on.
+none of its messages is among the examples that the classifier learns from, and nothing was changed
+after its mistakes were seen. `intents.jsonl` is development material: its messages of one intent
+are examples too, so that its figure says what was kept, not what new wordings get.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from agent.intents import names, wishes_of
 from agent.prompts import FOLDER
 
 METRIC = "accuracy"
-FLOOR = 0.96  # a little under what is reached
+FLOOR = 0.87  # a little under what is reached at first sight
+DEVELOPMENT_FLOOR = 0.98
 HELD_OUT = FOLDER / "eval" / "intents-held-out.jsonl"
 DEVELOPMENT = FOLDER / "eval" / "intents.jsonl"
 
