@@ -39,6 +39,10 @@ _ANSWER = re.compile(
     r"|no|nope|nah|not|stop|don'?t|leave)\b",
     re.IGNORECASE,
 )
+_CLEAR_YES = re.compile(
+    r"\W*(?:(?:yes|yeah|ok|okay)\W+)?(?:i (?:confirm|agree)|confirmed)\W*", re.I
+)
+_ASKED_YES = re.compile(r"^\W*(?:what|why|did|does|would|should|say|if)\b|\?\s*$", re.I)
 _LIKE = 0.12  # score from which a whole message asks for an intent
 _SURE = 0.4  # score from which one clause of several does
 _FEW_WORDS = 60  # words of a clause that are read: a longer one says nothing more
@@ -56,7 +60,11 @@ def wishes_of(message: str, earlier: Sequence[str] = ()) -> list[str]:
     text = message[:LONGEST]
     if _is_foreign(text):
         return [OTHER_LANGUAGE]
+    if _CLEAR_YES.fullmatch(text):
+        return [CONFIRM]
     found = _together(_of_clauses(text))
+    if found == [CONFIRM] and _ASKED_YES.search(text):  # "yes?" sets off nothing
+        return [OUT_OF_SCOPE]
     if found != [FOLLOW_UP]:
         return found
     return next((asked for one in reversed(earlier) if (asked := _asked(one))), found)

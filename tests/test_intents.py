@@ -60,6 +60,29 @@ def test_a_follow_up_asks_for_what_was_asked(
     assert wishes_of(message, earlier) == wishes
 
 
+@pytest.mark.parametrize(
+    "message", ["yes", "Yes please", "ok", "sure thing", "Yes, I confirm", "confirmed", "go for it"]
+)
+def test_a_clear_yes_confirms(message: str) -> None:
+    assert wishes_of(message) == ["confirm"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "yes?",
+        "maybe",
+        "I guess so?",
+        "what would yes do",
+        "did you say yes",
+        "yes and no",
+        "say yes",
+    ],
+)
+def test_an_unclear_yes_does_not(message: str) -> None:
+    assert "confirm" not in wishes_of(message)
+
+
 def test_every_intent_has_a_family_that_is_an_intent() -> None:
     assert len(names()) >= 28
     assert {family_of(one) for one in names()} <= set(names())

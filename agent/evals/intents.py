@@ -1,8 +1,8 @@
 """The understanding of messages against labelled ones.
 
 A message is right only if the set of its intents is. `intents-held-out.jsonl` is what is reported:
-none of its messages is among the examples that the classifier learns from, and nothing was changed
-after its mistakes were seen. `intents.jsonl` is development material: its messages of one intent
+none of its messages is among the examples that the classifier learns from, and nothing was tuned
+on its mistakes. `intents.jsonl` is development material: its messages of one intent
 are examples too, so that its figure says what was kept, not what new wordings get.
 """
 
