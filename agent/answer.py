@@ -99,6 +99,8 @@ class Answer(_Frozen):
     usage: Usage
     pending: str | None  # what waits for the customer's yes, in words
     timings_ms: dict[str, float]
+    # The messages that the last call of a model was given: for whoever looks, not for the JSON.
+    prompt: list[dict[str, Any]] = Field(default_factory=list, exclude=True, repr=False)
 
 
 class Asked(_Frozen):

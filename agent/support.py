@@ -33,7 +33,7 @@ from agent.tools import Scene, Toolbox
 from agent.turn import MOST_CALLS, MOST_STEPS, Brain, Spoken, converse
 from agent.words import LONGEST
 from pipeline.clock import from_rfc3339, to_rfc3339
-from pipeline.documents import clean
+from pipeline.documents import Document, clean
 from pipeline.settings import settings as configured
 from pipeline.store import Arm, Found
 
@@ -194,6 +194,11 @@ class SupportAgent:
         )
         return converse(brain, scene, self._toolbox, lambda who: self._prompt(who, scene))
 
+    def as_known_now(self, answer: Answer, customer_id: str) -> list[Document]:
+        """The documents that an answer rests on, as this arm has them now."""
+        found = self._store.lookup([one.doc_id for one in answer.context], customer_id)
+        return [one.document for one in found]
+
     def messages(
         self, question: str, session: Session, now: datetime, who: str = TRIAGE
     ) -> list[Message]:
@@ -257,6 +262,7 @@ class SupportAgent:
             fallback=spoken.fallback,
             usage=spoken.usage,
             pending=spoken.pending.asked if spoken.pending else None,
+            prompt=spoken.prompt,
             timings_ms=watch.milliseconds(),
         )
 

@@ -44,6 +44,7 @@ class Spoken:
     tools: list[ToolUse] = field(default_factory=list)
     completions: list[Completion] = field(default_factory=list)
     pending: Pending | None = None
+    prompt: list[Message] = field(default_factory=list)  # what the last call was given
     out_of_steps: bool = False
 
     @property
@@ -109,8 +110,9 @@ def _steps(  # noqa: PLR0913, PLR0917 what `converse` has, and where it stands
     model = brain.model
     for _ in range(MOST_STEPS):
         specialist = specialists()[spoken.agent]
+        spoken.prompt = [*prompt(specialist), *exchanged]
         for piece in llm.stream(
-            [*prompt(specialist), *exchanged],
+            spoken.prompt,
             model,
             tools=toolbox.schemas(specialist),
             temperature=brain.temperature,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,9 +44,15 @@ def page(engine: Engine) -> AppTest:
     return answered(opened)
 
 
+def conversation_of(page: AppTest) -> asking.Conversation:
+    """The question that the page shows the answers to."""
+    kept: dict[str, asking.Conversation] = page.session_state[state.CONVERSATIONS]
+    return kept[page.session_state[state.CUSTOMER]]
+
+
 def answered(page: AppTest) -> AppTest:
     assert not page.exception
-    conversation: asking.Conversation = page.session_state[state.CONVERSATION]
+    conversation = conversation_of(page)
     wait(lambda: conversation.done, SECONDS, "no answer")
     return page.run()
 
@@ -59,7 +64,7 @@ def box(page: AppTest) -> str | None:
 
 
 def verdicts(page: AppTest) -> dict[str, str]:
-    conversation: asking.Conversation = page.session_state[state.CONVERSATION]
+    conversation = conversation_of(page)
     return {
         arm: one.answer.verdict.status if one.answer else str(one.error)
         for arm, one in conversation.speaking.items()
@@ -83,7 +88,7 @@ def test_a_cancellation_is_known_to_one_and_not_to_the_other(page: AppTest, engi
 def test_a_suggestion_is_asked_at_once(page: AppTest) -> None:
     answered(page.pills(key=state.SUGGESTION).select("What is my seat?").run())
     assert box(page) == "What is my seat?"
-    conversation: asking.Conversation = page.session_state[state.CONVERSATION]
+    conversation = conversation_of(page)
     assert conversation.question.text == "What is my seat?"
 
 
@@ -99,12 +104,12 @@ def test_every_button_fires_or_says_why_not(page: AppTest) -> None:
 
 def test_an_event_can_be_edited_before_it_is_fired(page: AppTest, engine: Engine) -> None:
     page.selectbox(key=state.EDITED).select("3").run()
-    payload = f"{state.PAYLOAD}-3"
-    page.text_area(key=payload).set_value(json.dumps({"gate": "Z99"})).run()
+    gate = next(str(one.key) for one in page.text_input if str(one.key).endswith("-gate"))
+    page.text_input(key=gate).set_value("Z99").run()
     page.button(key="fire-edited").click().run()
     fired = page.session_state[state.FIRED]
     assert fired == engine.status()["events"]
-    page.text_area(key=payload).set_value('{"gate": 47}').run()
+    page.text_input(key=gate).set_value("gate 47?").run()
     page.button(key="fire-edited").click().run()
     assert "Refused" in page.toast[0].value
     assert page.session_state[state.FIRED] == fired

@@ -6,6 +6,7 @@ No widget, no query. Texts go into the card as they are; the component sets them
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from ui.components import (
     until,
 )
 from ui.pulse import World
+from ui.since import Change
 
 Card = dict[str, Any]
 NAMES: dict[Arm, tuple[str, str]] = {
@@ -46,20 +48,29 @@ _EMPTY = {
 }
 
 
-def card(
-    arm: Arm, world: World, zone: ZoneInfo, speaking: Speaking | None, since_asked: str = ""
-) -> Card:
-    """The content of one card: head, body, documents, foot.
+@dataclass(frozen=True)
+class News:
+    """What has come since an answer: what was fired, in words, and what this arm has learned."""
 
-    Args:
-        since_asked: what was fired after the question, in words; empty for nothing.
-    """
+    fired: str = ""
+    changed: Sequence[Change] = ()
+
+
+NO_NEWS = News()
+
+
+def card(
+    arm: Arm, world: World, zone: ZoneInfo, speaking: Speaking | None, news: News = NO_NEWS
+) -> Card:
+    """The content of one card: head, body, what has changed since, documents, foot."""
     sign, name = NAMES[arm]
     shown: Card = {
         "arm": arm,
         "head": {"sign": sign, "name": name, "knows": _knows(arm, world, zone)},
+        "since": [],
         "documents": [],
         "foot": None,
+        "behind": False,
     }
     if speaking is None:
         title, hint = _EMPTY[arm]
@@ -77,8 +88,10 @@ def card(
             "verdict": _verdict(answer, zone),
             "why": _why(answer, at),
         },
+        "since": [one.spans for one in news.changed],
         "documents": [_document(one, answer, at) for one in ranked(answer)],
-        "foot": _foot(answer, since_asked),
+        "foot": _foot(answer, news),
+        "behind": True,
     }
 
 
@@ -192,7 +205,7 @@ def _document(one: Citation, answer: Answer, answered_at: float) -> dict[str, An
     return {"text": one.text, "age": age}
 
 
-def _foot(answer: Answer, since_asked: str) -> Parts:
+def _foot(answer: Answer, news: News) -> Parts:
     timings = dict(answer.timings_ms)
     total = ages.milliseconds(timings.pop("total", 0.0))
     timings.pop("first_token", None)
@@ -200,6 +213,6 @@ def _foot(answer: Answer, since_asked: str) -> Parts:
     instead = f" ({answer.fallback})" if answer.fallback else ""
     said = f"{answer.model}{instead} · {total} · {len(answer.context)} documents read"
     foot = [text(said) | {"title": steps}]
-    if since_asked:
-        foot.append(text(f" · {since_asked} since then: ask again", "late"))
+    if news.fired and not news.changed:
+        foot.append(text(f" · {news.fired} since then: not heard of it", "late"))
     return foot

@@ -7,6 +7,7 @@ textContent only. The rest of the page is Streamlit's own.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,12 @@ def line(clock: ClockState, zone: str, parts: Parts, key: str) -> None:
     _LINE(key=key, data={"clock": _clock(clock, zone), "parts": parts})
 
 
-def answer(clock: ClockState, zone: str, card: dict[str, Any], key: str) -> None:
-    """One airline's answer card; see `answer_card`."""
-    _ANSWER(key=key, data={"clock": _clock(clock, zone), **card})
+def answer(
+    clock: ClockState, zone: str, card: dict[str, Any], key: str, on_behind: Callable[[], None]
+) -> None:
+    """One airline's answer card; see `answer_card`. `on_behind`: somebody asks how it came."""
+    data = {"clock": _clock(clock, zone), **card}
+    _ANSWER(key=key, data=data, on_behind_change=on_behind)
 
 
 def tracker(clock: ClockState, zone: str, way: dict[str, Any], key: str) -> None:

@@ -137,22 +137,26 @@ def _clock_controls(world: World) -> None:
         st.button("Start over", key="reset", icon=":material/replay:", on_click=start_over)
 
 
-def start_over() -> None:
-    """Return the world to its starting state; the engine runs on."""
+def start_over(opens_after: timedelta | None = None, paused: bool = False) -> None:
+    """Return the world to its starting state; the engine runs on.
+
+    Args:
+        opens_after: airline time since the first day's midnight; None: as set for the first start.
+    """
     chosen = settings()
     hours, minutes = map(int, chosen.clock_opens.split(":"))
+    opens = timedelta(hours=hours, minutes=minutes) if opens_after is None else opens_after
     start = loading.Start(
         at=None,
         factor=chosen.clock_factor,
-        paused=False,
+        paused=paused,
         batch_interval_h=chosen.batch_interval_h,
-        opens_after=timedelta(hours=hours, minutes=minutes),
+        opens_after=opens,
     )
     loading.reset(open_state(chosen), start)
     resources.pulse().forget()
-    for key in (state.CONVERSATION, state.SESSIONS, state.FIRED):
+    for key in (state.CONVERSATIONS, state.SESSIONS, state.FIRED, state.STORY):
         state.put(key, None)
-    state.put(state.OPENED, False)
     state.notify("Back at the start of the day.")
 
 

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Sequence
 from itertools import groupby
 
 import streamlit as st
-from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.batch.schedule import request_run
-from pipeline.engine import EngineError
-from pipeline.events import ContractError
-from pipeline.settings import settings
-from ui import components, console, frame, resources, situation, state
+from ui import components, console, doing, fields, frame, resources, situation, state, teller
 from ui.components import text, until, until_airline
 from ui.console import Draft, Situated
 from ui.plain import plain
 from ui.pulse import World
-from ui.situation import Situation
+from ui.situation import Row, Situation
 
 INTERVALS = {1.0: "1 h", 6.0: "6 h", 12.0: "12 h", 24.0: "night"}
 MOST_TRAFFIC = 30
-_BATCH_TIMEOUT_S = 600.0
 _MOST_TRIPS = 2
 _CHANNEL_PX = 66
 
@@ -32,8 +24,8 @@ def draw() -> Situated | None:
     """Draw the rail; returns what the stage asks about, None while there is no customer."""
     world = resources.pulse().world()
     with st.sidebar, st.container(key="rail"):
-        found = _customer(world)
-        at = _situated(found, world)
+        customer_id = _customer(world)
+        at = doing.situated(customer_id) if customer_id else None
         if at:
             _card(at)
             _console(at)
@@ -42,18 +34,10 @@ def draw() -> Situated | None:
     return at
 
 
-def _situated(found: Situation | None, world: World) -> Situated | None:
-    if found is None:
-        return None
-    now = world.clock.now()
-    turn = state.get(state.FIRED_COUNT)
-    return Situated(resources.database(), found, found.next_trip(now), now, turn)
-
-
 # --- customer -------------------------------------------------------------------------------------
 
 
-def _customer(world: World) -> Situation | None:
+def _customer(world: World) -> str | None:
     names = _names(world.epoch)
     titles = {hero["customer_id"]: hero["title"] for hero in world.heroes}
     options = [
@@ -78,7 +62,7 @@ def _customer(world: World) -> Situation | None:
     chosen = state.get(state.CUSTOMER)
     if st.query_params.get(state.CUSTOMER) != chosen:
         st.query_params[state.CUSTOMER] = chosen
-    return situation.read(resources.database(), chosen)
+    return str(chosen)
 
 
 @st.cache_data(ttl=30, show_spinner=False)
@@ -87,8 +71,11 @@ def _names(_epoch: int) -> dict[str, str]:
 
 
 def _another_customer() -> None:
-    state.put(state.CONVERSATION, None)
-    state.put(state.OPENED, False)
+    """The conversation with another customer goes on where it was; a story is over."""
+    state.put(state.STORY, None)
+    kept = state.conversation(state.get(state.CUSTOMER))
+    if kept:
+        state.put_question(kept.question.text)
 
 
 def _card(at: Situated) -> None:
@@ -158,25 +145,9 @@ def _fire_button(made: Draft) -> None:
         shortcut=button.key,
         disabled=made.problem is not None,
         help=f"{button.channel}: {plain(made.note)}",
-        on_click=_fire,
+        on_click=doing.fire,
         args=(made,),
     )
-
-
-def _fire(made: Draft) -> None:
-    """Fire a draft; the next run says what became of it."""
-    try:
-        sequence = console.fire(resources.door(), made, resources.pulse().world().clock.now())
-    except ContractError as breach:
-        state.notify(f"Refused, nothing was changed: {breach.field}: {breach.reason}")
-        return
-    except (EngineError, SQLAlchemyError) as failed:
-        state.notify(f"Not fired: {failed}")
-        return
-    state.put(state.FIRED, sequence)
-    state.put(state.FIRED_NOTE, made.note)
-    state.put(state.FIRED_TYPE, made.button.type)
-    state.put(state.FIRED_COUNT, state.get(state.FIRED_COUNT) + 1)
 
 
 def _editor(drafts: Sequence[Draft]) -> None:
@@ -192,23 +163,14 @@ def _editor(drafts: Sequence[Draft]) -> None:
         if made is None:
             return
         st.text(f"{made.button.type}  {made.subject}")
-        content = json.dumps(made.data, indent=1, ensure_ascii=False)
-        written = st.text_area("Data (JSON)", content, key=f"{state.PAYLOAD}-{made.button.key}")
+        written = fields.draw(made)
         st.button(
             "Fire", key="fire-edited", type="primary", on_click=_fire_edited, args=(made, written)
         )
 
 
-def _fire_edited(made: Draft, written: str) -> None:
-    try:
-        data = json.loads(written)
-    except ValueError as bad:
-        state.notify(f"Not fired: the data are not JSON ({bad})")
-        return
-    if not isinstance(data, dict):
-        state.notify("Not fired: the data must be a JSON object")
-        return
-    _fire(Draft(made.button, made.subject, data, made.customer_id, made.note))
+def _fire_edited(made: Draft, written: Row) -> None:
+    doing.fire(Draft(made.button, made.subject, written, made.customer_id, made.note))
 
 
 # --- batch and traffic ----------------------------------------------------------------------------
@@ -228,7 +190,7 @@ def _batch(world: World) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="batch"):
         with st.container(width="stretch"):
             st.fragment(_countdown, run_every=frame.every(1.0))()
-        st.button("Run now", key="run-batch", on_click=_run_batch, shortcut="N")
+        st.button("Run now", key="run-batch", on_click=doing.run_batch, shortcut="N")
 
 
 def _countdown() -> None:
@@ -251,18 +213,6 @@ def _set_interval() -> None:
     resources.pulse().forget()
 
 
-def _run_batch() -> None:
-    # The run takes seconds to minutes and tells its progress by itself: nobody waits for it here.
-    threading.Thread(
-        target=request_run,
-        args=(resources.database(),),
-        kwargs={"timeout_s": _BATCH_TIMEOUT_S},
-        daemon=True,
-    ).start()
-    state.notify("A batch run was asked for.")
-    resources.pulse().forget()
-
-
 def _traffic(world: World) -> None:
     state.put(state.TRAFFIC, int(world.traffic))
     state.put(state.REPLAY, world.replay_on)
@@ -273,12 +223,14 @@ def _traffic(world: World) -> None:
         key=state.TRAFFIC,
         on_change=lambda: _control("traffic_rate", state.get(state.TRAFFIC)),
     )
-    st.toggle(
-        "Replay the real day",
-        key=state.REPLAY,
-        on_change=lambda: _control("replay_on", state.get(state.REPLAY)),
-        help=f"Every event of {plain(str(settings().replay.name))} fires when the clock reaches it",
-    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="day"):
+        st.toggle(
+            "Replay the real day",
+            key=state.REPLAY,
+            on_change=lambda: _control("replay_on", state.get(state.REPLAY)),
+            help="Every event of the real day fires when the airline clock reaches it",
+        )
+        teller.picker()
 
 
 def _control(name: str, value: object) -> None:

@@ -15,7 +15,10 @@ QUESTION = "question"  # text that the question box begins with
 QUESTIONS = "questions"  # how often that was set: part of the box's own key, see question_key
 SUGGESTION = "suggestion"  # the chip that was clicked, cleared at once
 SESSIONS = "sessions"  # customer id -> the conversations with both airlines, this session's own
-CONVERSATION = "conversation"  # asking.Conversation that the cards show, or None
+CONVERSATIONS = "conversations"  # customer id -> the last asking.Conversation, this session's own
+BEHIND = "behind"  # arm whose answer is to be looked behind at the next run, or None
+STORY = "story"  # name of the story that is told, or None
+STEP = "step"  # how many of its steps are done
 FIRED = "fired"  # outbox sequence of the last event this session fired, or None
 FIRED_NOTE = "fired_note"  # what that was, in words
 FIRED_TYPE = "fired_type"  # its event type, or None
@@ -27,20 +30,21 @@ TRAFFIC = "traffic"  # background events a wall second
 REPLAY = "replay"  # whether the loaded day plays
 EDITED = "edited"  # key of the event that is edited before it is fired
 PAYLOAD = "payload"  # its data as JSON text
-OPENED = "opened"  # whether this session has had its first question
 
 DEFAULTS: dict[str, Any] = {
     CUSTOMER: None,
     QUESTION: "",
     QUESTIONS: 0,
     SESSIONS: None,
-    CONVERSATION: None,
+    CONVERSATIONS: None,
+    BEHIND: None,
+    STORY: None,
+    STEP: 0,
     FIRED: None,
     FIRED_NOTE: "",
     FIRED_TYPE: None,
     FIRED_COUNT: 0,
     NOTICE: None,
-    OPENED: False,
 }
 
 
@@ -67,6 +71,16 @@ def sessions(customer_id: str) -> dict[Arm, Session]:
         every[customer_id] = open_sessions(customer_id)
         put(SESSIONS, every)
     return every[customer_id]
+
+
+def conversation(customer_id: str) -> Any:
+    """The last question of this visitor as this customer, an `asking.Conversation`, or None."""
+    return (get(CONVERSATIONS) or {}).get(customer_id)
+
+
+def keep_conversation(customer_id: str, conversation: Any) -> None:
+    """Make a question the last one of this visitor as this customer."""
+    put(CONVERSATIONS, (get(CONVERSATIONS) or {}) | {customer_id: conversation})
 
 
 def question_key() -> str:

@@ -9,6 +9,22 @@ function marked(spans) {
   });
 }
 
+function changed(spans) {
+  const tags = { gone: "del", new: "ins" };
+  return spans.flatMap((span) => [
+    span.mark ? make(tags[span.mark], "", span.text) : document.createTextNode(span.text),
+    " ",
+  ]);
+}
+
+function opener(component) {
+  const button = make("button", "behind", "How?");
+  button.type = "button";
+  button.title = "Who did what, what was checked, and the exact prompt";
+  button.addEventListener("click", () => component.setTriggerValue("behind", true));
+  return button;
+}
+
 function badge(verdict) {
   if (!verdict) return [];
   const said = make("span", `badge ${verdict.status}`, `${verdict.mark} ${verdict.word}`);
@@ -42,6 +58,8 @@ export default function (component) {
       line(head.knows, "knows", ticking),
     ],
     body,
+    since: (changes) => (changes ?? []).map((spans) => make("p", "", "Since you asked: ", ...changed(spans))),
+    behind: (shown) => (shown ? [opener(component)] : []),
     documents: (documents, ticking) => (documents ?? []).map((one) => row(one, ticking)),
     foot: (foot, ticking) => (foot ? [line(foot, "", ticking)] : []),
   });

@@ -1,0 +1,114 @@
+"""Telling a story: choosing one, and the strip that does its next step, for real."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from agent.actions.guard import set_guard
+from ui import doing, frame, questions, resources, state
+from ui.console import Situated
+from ui.plain import plain
+from ui.stories import Step, Story, draft, stories
+
+
+def picker() -> None:
+    """The stories, each with what it is about. Telling one starts the day over."""
+    with st.popover("Stories", icon=":material/menu_book:"):
+        st.caption("A story starts the day over, for everybody who looks on.")
+        for name, story in stories().items():
+            st.button(story.title, key=f"story-{name}", on_click=begin, args=(name,))
+            st.caption(plain(story.about))
+
+
+def begin(name: str) -> None:
+    """Start a story: the world as loaded, the clock standing at its hour, its customer."""
+    story = stories()[name]
+    frame.start_over(story.opens_after, paused=True)
+    resources.database().put("traffic_rate", 0)
+    set_guard(resources.database(), True)
+    state.put(state.CUSTOMER, story.customer)
+    state.put(state.STORY, name)
+    state.put(state.STEP, 0)
+    state.put_question("")
+    state.put(state.NOTICE, None)
+
+
+def follow_url() -> None:
+    """A link may name a story and how far it is told. It fires nothing."""
+    name = st.query_params.get(state.STORY)
+    if name in stories() and not state.get(state.STORY):
+        state.put(state.STORY, name)
+        state.put(state.CUSTOMER, stories()[name].customer)
+        told = str(st.query_params.get(state.STEP) or "0")
+        state.put(state.STEP, min(int(told) if told.isdigit() else 0, len(stories()[name].steps)))
+
+
+def keep_url() -> None:
+    """The URL says where the story is."""
+    name = state.get(state.STORY)
+    if name:
+        st.query_params[state.STORY] = name
+        st.query_params[state.STEP] = str(state.get(state.STEP))
+    else:
+        for key in (state.STORY, state.STEP):
+            st.query_params.pop(key, None)
+
+
+def strip(at: Situated) -> None:
+    """Where the story is, what comes next, and the button that does it."""
+    name = state.get(state.STORY)
+    story, done = stories()[name], state.get(state.STEP)
+    over = done >= len(story.steps)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="story"):
+        st.badge(f"{story.title} {done}/{len(story.steps)}", color="violet")
+        st.markdown(plain(_line(story, done)), width="stretch")
+        busy = _busy(at)
+        if not over:
+            st.button(
+                "Next",
+                key="story-next",
+                type="primary",
+                shortcut="Right",
+                disabled=busy,
+                on_click=_do,
+                args=(story.steps[done], at),
+            )
+        st.button("End", key="story-end", type="tertiary", on_click=_end)
+    if busy:
+        st.fragment(_watch, run_every=0.4)(at)
+
+
+def _line(story: Story, done: int) -> str:
+    """What is told now: of the step that was done, and before the first what it is about."""
+    return story.steps[done - 1].say if done else story.about
+
+
+def _busy(at: Situated) -> bool:
+    conversation = state.conversation(at.situation.customer["customer_id"])
+    speaking = conversation is not None and not conversation.done
+    return speaking or resources.pulse().world().batch_busy
+
+
+def _watch(at: Situated) -> None:
+    if not _busy(at):
+        st.rerun()
+
+
+def _do(step: Step, before: Situated) -> None:
+    customer_id = before.situation.customer["customer_id"]
+    state.put(state.STEP, state.get(state.STEP) + 1)
+    if step.ask:
+        state.put_question(step.ask)
+        questions.ask(customer_id, step.ask)
+    elif step.fire:
+        at = doing.situated(customer_id)  # the steps before may have changed it
+        if at:
+            doing.fire(draft(step, at))
+    elif step.batch:
+        doing.run_batch()
+    elif step.guard:
+        set_guard(resources.database(), step.guard == "on")
+
+
+def _end() -> None:
+    state.put(state.STORY, None)
