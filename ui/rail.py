@@ -225,7 +225,7 @@ def _traffic(world: World) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="day"):
         st.toggle(
-            "Replay the real day",
+            "Replay the day",
             key=state.REPLAY,
             on_change=lambda: _control("replay_on", state.get(state.REPLAY)),
             help="Every event of the real day fires when the airline clock reaches it",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from agent.actions.guard import set_guard
+from pipeline import freshness
 from ui import doing, frame, questions, resources, state
 from ui.console import Situated
 from ui.plain import plain
@@ -13,7 +14,7 @@ from ui.stories import Step, Story, draft, stories
 
 def picker() -> None:
     """The stories, each with what it is about. Telling one starts the day over."""
-    with st.popover("Stories", icon=":material/menu_book:"):
+    with st.popover("Stories"):
         st.caption("A story starts the day over, for everybody who looks on.")
         for name, story in stories().items():
             st.button(story.title, key=f"story-{name}", on_click=begin, args=(name,))
@@ -23,8 +24,10 @@ def picker() -> None:
 def begin(name: str) -> None:
     """Start a story: the world as loaded, the clock standing at its hour, its customer."""
     story = stories()[name]
+    # Before the clock is set: the replay would catch up with it.
+    for name_of_control, quiet in (("replay_on", False), ("traffic_rate", 0)):
+        resources.database().put(name_of_control, quiet)
     frame.start_over(story.opens_after, paused=True)
-    resources.database().put("traffic_rate", 0)
     set_guard(resources.database(), True)
     state.put(state.CUSTOMER, story.customer)
     state.put(state.STORY, name)
@@ -86,7 +89,14 @@ def _line(story: Story, done: int) -> str:
 def _busy(at: Situated) -> bool:
     conversation = state.conversation(at.situation.customer["customer_id"])
     speaking = conversation is not None and not conversation.done
-    return speaking or resources.pulse().world().batch_busy
+    return speaking or resources.pulse().world().batch_busy or _on_its_way()
+
+
+def _on_its_way() -> bool:
+    """Whether the event that was fired last is not yet searchable in the stream."""
+    fired = state.get(state.FIRED)
+    journey = freshness.journey(resources.database(), fired) if fired else None
+    return journey is not None and not journey["stream"]
 
 
 def _watch(at: Situated) -> None:
