@@ -23,7 +23,7 @@ BROWSER_FLAGS = [
 ]
 
 
-# `make test` hands whole files to two processes, in this order: what takes longest must not come last.
+# `make test` hands whole files to two processes, in this order: the long ones must not come last.
 FIRST = (
     "test_whole_day.py",
     "test_engine.py",

@@ -1,4 +1,4 @@
-"""The scripts of the stories: valid, short enough for a projector, and made of buttons there are."""
+"""The scripts of the stories: valid, short enough for a projector, made of buttons there are."""
 
 from __future__ import annotations
 
