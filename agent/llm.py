@@ -20,7 +20,7 @@ from agent.limits import Amounts, Meter
 from agent.offline import MODEL as OFFLINE
 from agent.offline import Message
 from agent.tool_calls import Assembly, Tool, ToolCall, name_of
-from agent.wire import ModelError, Part, Request, estimated, parts, price
+from agent.wire import ModelError, Part, Request, estimated, load, parts, price
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +85,7 @@ def stream(  # noqa: PLR0913 a request has these parts
             not enforce it for every provider.
         meter: of the session, or of one turn of it; None: the process's budgets alone.
     """
+    load()
     started = time.perf_counter()
     meter = meter or limits.process()
     heard, fallback = _Heard(), None

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from agent import llm
+from agent import llm, wire
 from agent.answer import ToolUse, Usage
 from agent.limits import Meter
 from agent.llm import Completion
@@ -86,6 +86,7 @@ def converse(
         prompt: a colleague's messages, up to the customer's question.
     """
     spoken = Spoken()
+    wire.load()
     deadline = time.monotonic() + brain.timeout_s
     yield from _steps(brain, deadline, scene, toolbox, prompt, spoken)
     if spoken.out_of_steps:

@@ -18,6 +18,8 @@ from agent.offline import Message
 from agent.tool_calls import Fragment, Tool
 from pipeline.settings import settings
 
+log = logging.getLogger(__name__)
+
 _CHARACTERS_A_TOKEN = 4  # of English
 _TOKENS_AN_IMAGE = 1500  # about what providers count for one of our size
 
@@ -182,6 +184,18 @@ def _missing_key(failed: Exception, model: str) -> str | None:
     name = next((name for name in missing if name.endswith("_KEY")), None)
     # Other errors may come without a key, too: a local server that needs none may be down.
     return name if name and name in str(failed) else None
+
+
+def load() -> None:
+    """Import LiteLLM unless it is there: seconds, a minute on a busy machine.
+
+    Whoever sets a deadline calls this first, so that no model's time is spent on it. An import that
+    fails says so at the call itself.
+    """
+    try:
+        _litellm()
+    except Exception as failed:  # whatever an import may raise
+        log.warning("LiteLLM could not be imported: %r", failed)
 
 
 _importing = threading.Lock()

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from agent import limits, llm
+from agent import limits
 from agent.actions import damages, set_guard
 from agent.answer import Answer
 from agent.limits import Amounts, Meter
@@ -42,7 +42,6 @@ HAND = 'call hand_off {"to": "%s", "why": "x"}\n'
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[OpenAIServer]:
-    llm.warm()
     with serving() as running:
         yield running
 
