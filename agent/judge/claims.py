@@ -55,7 +55,7 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
         if not flight_claims.FLIGHT_NOUN.search(clause.text):
             return
     yield from flight_claims.gates(clause, topics)
-    yield from flight_claims.statuses(clause, about_bag=about_bag)
+    yield from flight_claims.statuses(clause, topics, about_bag=about_bag)
     yield from flight_claims.spoken_times(clause, topics)
 
 
@@ -94,6 +94,16 @@ def by_yes_or_no(
         for one in put
         if one.attribute not in spoken and not (no and one.minutes)
     ]
+
+
+def by_bare_count(
+    question: str, answer: str, said: Sequence[Said], carriers: set[str]
+) -> list[Said]:
+    """What a count without its noun states, where the answer has no other."""
+    first = next(clauses(answer, carriers), None)
+    if first is None or any(one.attribute == "count" for one in said):
+        return []
+    return list(counts.bare(question, first))
 
 
 def _contact_put(question: str, answer: str) -> Said:

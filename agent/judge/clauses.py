@@ -37,7 +37,8 @@ class Said:
 
     `value` is in the record's words where it has some, and `text` the answer's own words. `minutes`
     are the minutes of the day that a time may mean, `exact` whether a length of time is to the
-    minute. A negated value says that it is not so.
+    minute, `at_least` whether a time or a length is a lower bound ("not before 17:00"). A negated
+    value says that it is not so.
     """
 
     attribute: Attribute
@@ -48,6 +49,7 @@ class Said:
     minutes: frozenset[int] = frozenset()
     exact: bool = True
     negated: bool = False
+    at_least: bool = False
 
     @property
     def flight(self) -> str | None:
@@ -98,6 +100,11 @@ _OFFERED = re.compile(
     re.I,
 )
 _FIGURE = re.compile(r"^\W*as of [^()]{1,30}\(from (?:live aggregates|the gold tables)\)", re.I)
+_BARE_FLIGHT = re.compile(
+    r"(?:\bflight (?:number )?(?P<named>\d{2,4})\b|(?<![\w.:,$€£-])(?P<alone>\d{3})\b"
+    r"(?=\W+(?:(?:is|was|has been) )?(?:now$|now\W|cancell?ed|delayed|on time|scrubbed)))(?![:.]\d)",
+    re.I,
+)
 _OF_FLIGHT = re.compile(r"\s+(?:on|for|of|with)\s+(?:flight\s+)?", re.I)
 _ABOUT = re.compile(
     r"\b(?:tweet|complaint|message|call|e-?mail|mail|chat|post|note|letter)s?\b"
@@ -119,10 +126,24 @@ def clauses(text: str, carriers: set[str]) -> Iterator[Clause]:
         if _OFFERED.search(sentence.text) or _FIGURE.match(sentence.text):
             continue
         for part, start in _parts(sentence.text, sentence.start):
-            named = mentions.flights(part, carriers)
+            named = _flights_named(part, carriers)
             flight = named[0].key if named else flight
             yield Clause(part, start, flight, tuple(named), sentence.text)
             flight = named[-1].key if named else flight
+
+
+def _flights_named(part: str, carriers: set[str]) -> list[mentions.Mention]:
+    """Flight numbers; without the carrier's code where there is but one carrier: `flight 218`."""
+    named = mentions.flights(part, carriers)
+    if len(carriers) == 1:
+        (carrier,) = carriers
+        named += [
+            mentions.Mention(
+                f"{carrier}{int(found['named'] or found['alone'])}", found.start(), found.end()
+            )
+            for found in _BARE_FLIGHT.finditer(part)
+        ]
+    return sorted(named, key=lambda one: one.start)
 
 
 def _parts(sentence: str, start: int) -> Iterator[tuple[str, int]]:

@@ -22,7 +22,18 @@ _COUNT = re.compile(
     rf"(?P<noun>{_NOUN})s?\b(?P<state>[^,.;:]{{0,40}}?\b(?P<said>cancell?ed|delayed))?",
     re.I,
 )
-_NAMED = {"both": 2, "none": 0, "neither": 0}
+_ASKED = re.compile(
+    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN})s?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|delayed))?", re.I
+)
+_BARE = re.compile(
+    rf"^\W*(?:(?:so far|today|currently|right now|sorry|yes|no|well|hm+),?\s+)?"
+    r"(?:(?:just|only|exactly|precisely|you have|there (?:is|are)|that's|that would be|it's|i count|"
+    r"i see|we have|we've had|we've got)\s+)*(?:just |only )?"
+    rf"(?:the\s+)?(?P<number>both|none|neither|nil|{_NUMBER})\b(?!\s*[:.]\d|\s+[a-z]*(?:hour|minute|o'clock))"
+    r"(?=\s*(?:[:,.;!(–—-]|$|of them|in total|so far|today|altogether|overall|as of))",
+    re.I,
+)
+_NAMED = {"nil": 0, "both": 2, "none": 0, "neither": 0}
 _DENIED = re.compile(r"\b(?:no|any) (?:booking|reservation)s?\b", re.I)
 _CHANNELS = ("tweet", "call", "email", "message")
 _PAYMENTS = {"voucher": "voucher_issued", "refund": "refunded"}
@@ -43,6 +54,17 @@ def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
         state = (found["said"] or "").lower().replace("canceled", "cancelled")
         value = f"{many} {found['noun'].lower().replace('-', '')} {state}".strip()
         yield said(clause, "count", value, found.span())
+
+
+def bare(question: str, clause: Clause) -> Iterator[Said]:
+    """A count without its noun, `Just the one.`, of what the question asked how many there are."""
+    asked, found = _ASKED.search(question), _BARE.match(clause.text)
+    if asked and found:
+        word = found["number"].lower()
+        many = _NAMED[word] if word in _NAMED else number(word)
+        state = (asked["said"] or "").lower().replace("canceled", "cancelled")
+        value = f"{many} {asked['noun'].lower().replace('-', '')} {state}".strip()
+        yield said(clause, "count", value, found.span("number"))
 
 
 def denials(clause: Clause, topics: set[str]) -> Iterator[Said]:

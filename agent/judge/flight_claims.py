@@ -9,6 +9,8 @@ from typing import Literal
 from agent import mentions
 from agent.judge.clauses import Attribute, Clause, Said, said, supposed
 from agent.judge.hours import durations, times
+from agent.judge.numbers import IN_WORDS
+from agent.judge.past import told_as_past
 
 LOCATOR = r"\b(?![A-Z]{2}\d{1,4}\b)(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{5,8}\b"
 
@@ -78,11 +80,41 @@ def _subject(clause: Clause, place: int) -> str:
     return max(nouns, default=(0, "flight"))[1]
 
 
+_BOOKING_AFTER = re.compile(
+    rf"\s+(?:(?:your|the|this|that|it)\b\s*)?(?:(?:booking|reservation|trip|ticket)s?\b|(?-i:{LOCATOR}))",
+    re.I,
+)
 _DONE = ("departed", "airborne", "landed")
 _NOT_YET = re.compile(r"\b(?:before|until|till|once)\b[^,]*$", re.I)
 
 
-def statuses(clause: Clause, *, about_bag: bool) -> Iterator[Said]:
+_OF_OTHERS = re.compile(  # "twelve flights were cancelled" is not of the customer's own
+    r"\b(?:\d+|hundreds of|dozens of|several|many|some|other|most|all|no|few|"
+    + IN_WORDS
+    + r")(?: (?:other|more|of our))* flights\b[^,;.]*$",
+    re.I,
+)
+_SORRY = re.compile(r"\b(?:sorry|apolog\w+|forgive|regret|bear with)\b[^.;]*$", re.I)
+_COMPLAINED = re.compile(
+    r"\b(?:first|second|third|fourth|another|yet another|repeated|these|those|so many)\s+$", re.I
+)
+
+
+def _is_apology(clause: Clause, found: re.Match[str], topics: set[str]) -> bool:
+    """Whether a delay is only regretted: of which one, and of whose reply, is not said."""
+    before = clause.text[: found.start()]
+    if found[0].lower() not in ("delay", "delays"):
+        return False
+    return bool(
+        _COMPLAINED.search(before) or (_SORRY.search(before) and not topics & _ASKS_OF_FLIGHT)
+    )
+
+
+_ASKS_OF_TIME = {"flight_status", "departure", "arrival", "gate", "seat", "booking"}
+_ASKS_OF_FLIGHT = {"flight_status", "departure", "arrival", "gate", "delay"}
+
+
+def statuses(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator[Said]:
     """Whether a flight is cancelled, on time, delayed, gone, there, or still going."""
     taken: list[tuple[int, int]] = []
     for value, pattern in _PATTERNS:
@@ -93,6 +125,9 @@ def statuses(clause: Clause, *, about_bag: bool) -> Iterator[Said]:
             yet = value in _DONE and _NOT_YET.search(clause.text[: found.start()])
             if (
                 yet
+                or _OF_OTHERS.search(clause.text[: found.start()])
+                or _is_apology(clause, found, topics)
+                or _BOOKING_AFTER.match(clause.text[found.end() :])
                 or supposed(clause, found.start())
                 or _is_of_other(value, subject, about_bag=about_bag)
             ):
@@ -141,6 +176,11 @@ _PLANNED = re.compile(
 _THEN = re.compile(r"\W*(?:and )?then (?:it was )?(?:at )?$", re.I)
 _FROM_BEFORE = re.compile(r"\bfrom\s+$", re.I)
 _NEGATED_TIME = re.compile(NOT + r"(?:\s+\w+){0,3}\s*$", re.I)
+_NOT_BEFORE_TIME = re.compile(
+    NOT + r"(?:\s+\w+){0,4}\s+(?:before|until|till|earlier than)\s*$|\bno earlier than\s*$|"
+    r"\b(?:at the earliest|not before)\s*$",
+    re.I,
+)
 _AFTER_TIME = re.compile(r"^\s*(?:departure|flight|plane)", re.I)
 _TO_TIME = re.compile(r"^\s*(?:to|until|till)\s+$", re.I)
 
@@ -155,7 +195,9 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
         after = clause.text[one.end : following]
         last = one.end
         role = _role(clause, one.start, after, topics)
-        if role is None or supposed(clause, one.start) or _NEGATED_TIME.search(before):
+        at_least = bool(_NOT_BEFORE_TIME.search(before))
+        denied = _NEGATED_TIME.search(before) and not at_least
+        if role is None or supposed(clause, one.start) or denied:
             continue
         was_old = _is_old(before, after, after_old=was_old)
         if was_old and role == "arrival":
@@ -163,7 +205,7 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
         attribute: Attribute = "scheduled_departure" if was_old else role
         words = _with_verb(clause.text, one.start), one.end
         value = clause.text[one.start : one.end]
-        yield said(clause, attribute, value, words, minutes=one.minutes)
+        yield said(clause, attribute, value, words, minutes=one.minutes, at_least=at_least)
     yield from _delays(clause, asked="delay" in topics)
 
 
@@ -185,6 +227,8 @@ def _role(
     later = _ROLE.search(after)
     if later and later.start() < _CLOSE:
         return _named_role(later)
+    if not (topics & _ASKS_OF_TIME or clause.flights or FLIGHT_NOUN.search(clause.sentence)):
+        return None  # a time of who knows what
     return "arrival" if "arrival" in topics and "departure" not in topics else "departure"
 
 
@@ -204,21 +248,38 @@ def _with_verb(text: str, start: int) -> int:
 
 
 _LATE = re.compile(r"^\W*(?:late|delay|behind|later than)|^\s*or so late", re.I)
+_ABOUT = r"(?:just |only |a (?:bit|little) |slightly |well |a good )*"
+_ABOUT += r"(?:about|around|some|roughly|approximately|almost|nearly|under|over|more than|"
+_ABOUT += r"at least|upwards of|approx\.?|a good|in excess of)?\s*$"
 _DELAYED_BY = re.compile(
-    r"\bdelay(?:ed|s)?\s+(?:of|by|is|at)?\s*(?:about|around|some|roughly)?\s*$|\bby\s+$", re.I
+    r"\bdelay(?:ed|s)?\s+(?:of|by|is|at|now|stands at|:)?\s*(?:now |currently )?" + _ABOUT
+    + r"|\b(?:by|put back|pushed back)\s+" + _ABOUT,
+    re.I,
 )
+_ROUGHLY = re.compile(
+    r"\b(?:about|around|some|roughly|approximately|approx\.?|almost|nearly|under|over|more than|"
+    r"just|good|well|excess of)\s+$",
+    re.I,
+)
+_MORE = re.compile(r"\b(?:over|more than|at least|upwards of|in excess of)\s+$", re.I)
+_OF_OTHER_LENGTH = re.compile(
+    r"\b(?:in|within|for|every|after|last|next|past|takes?|lasts?|before)\s+"
+    r"(?:the |about |around )*$",
+    re.I,
+)
+_AGO = re.compile(r"^\s*(?:ago|before|from now|prior|in advance|flight|early)\b", re.I)
 
 
 def _delays(clause: Clause, *, asked: bool) -> Iterator[Said]:
     for one in durations(clause.text):
         before, after = clause.text[: one.start], clause.text[one.end :]
-        if not (asked or _LATE.match(after) or _DELAYED_BY.search(before)) or supposed(
-            clause, one.start
-        ):
+        bare = asked and not _OF_OTHER_LENGTH.search(before) and not _AGO.match(after)
+        named = _LATE.match(after) or _DELAYED_BY.search(before)
+        if not (bare or named) or supposed(clause, one.start):
             continue
-        exact = one.exact and not re.search(r"\b(?:about|around|some|roughly|almost)\s+$", before)
-        span = (one.start, one.end)
-        yield said(clause, "delay", str(one.minutes), span, exact=exact)
+        exact = one.exact and not _ROUGHLY.search(before)
+        bounds = {"exact": exact, "at_least": bool(_MORE.search(before))}
+        yield said(clause, "delay", str(one.minutes), (one.start, one.end), **bounds)
 
 
 _GATE_CODE = r"(?:[A-Z]\s?\d{1,3}[A-Z]?|\d{1,3}[A-Z]?)"
@@ -236,14 +297,6 @@ _NO_GATE = re.compile(
     r"\bgate (?:is )?(?:still )?to be (?:announced|confirmed)|gate tba",
     re.I,
 )
-OLD = re.compile(
-    r"\b(?:instead of|not|rather than|no longer|was to leave from|previously|formerly|"
-    r"used to be)[,\s]+(?:you (?:had been|were) (?:assigned|in)\s+)?"
-    r"(?:from\s+|at\s+)?(?:the\s+)?"
-    r"(?:gate\s+|seat\s+)?$",
-    re.I,
-)
-
 
 def gates(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Gates; the value is empty where the text says that there is none yet."""
@@ -259,9 +312,9 @@ def gates(clause: Clause, topics: set[str]) -> Iterator[Said]:
         for found in pattern.finditer(clause.text):
             place = found.start("code")
             after = clause.text[found.end() :]
-            is_old = OLD.search(clause.text[: found.start()]) or OLD.search(clause.text[:place])
-            moved_on = re.match(r"\s+to\s+(?:gate\s+)?" + _GATE_CODE, after, re.I)
-            if is_old or moved_on or supposed(clause, place):
+            before = clause.text[: found.start()], clause.text[:place]
+            is_old = any(told_as_past(words, after, _GATE_CODE) for words in before)
+            if is_old or supposed(clause, place):
                 continue
             value = found["code"].replace(" ", "").upper()
             yield said(clause, "gate", value, (found.start(), found.end()))

@@ -19,6 +19,7 @@ from pipeline.images import Row
 LATE = timedelta(minutes=15)  # from which a flight that has left was late, as the field counts it
 _NEARLY = 30  # minutes by which "two hours late" may miss
 _SLIP = 1  # minutes by which "95 minutes late" may miss: seconds are not spoken
+_HALF_DAY = 12 * 60  # minutes
 _THERE = ("departed", "landed")
 
 
@@ -51,7 +52,10 @@ def late_by(row: Row) -> timedelta:
 
 
 def _departs(said: Said, row: Row) -> bool:
-    return minute_of_day(clock(row, "departure")) in said.minutes
+    leaves = minute_of_day(clock(row, "departure"))
+    if said.at_least:
+        return any(0 <= leaves - minute < _HALF_DAY for minute in said.minutes)
+    return leaves in said.minutes
 
 
 def _was_planned(said: Said, row: Row) -> bool:
@@ -64,8 +68,10 @@ def _arrives(said: Said, row: Row) -> bool:
 
 
 def _is_late_by(said: Said, row: Row) -> bool:
-    off = abs(late_by(row).total_seconds() / 60 - int(said.value))
-    return off <= (_SLIP if said.exact else _NEARLY)
+    over = late_by(row).total_seconds() / 60 - int(said.value)
+    if said.at_least:
+        return over >= 0
+    return abs(over) <= (_SLIP if said.exact else _NEARLY)
 
 
 def _gate(said: Said, row: Row) -> bool:

@@ -27,6 +27,12 @@ _WORDED = re.compile(
 )
 _HALF = re.compile(rf"\bhalf (?P<hour>{IN_WORDS}|1[0-2]|[1-9])\b", re.I)  # half seven: 7:30
 _ISH = re.compile(r"(?<![\d:.])(?P<hour>1[0-2]|[1-9])-?ish\b", re.I)
+_AT_HOUR = re.compile(  # at four, from gate C4
+    rf"\b(?:at|around|about|until|till|(?:due|set|scheduled) for)\s+(?:about |around )?(?P<hour>{IN_WORDS}|1[0-2]|[1-9])"
+    r"(?=\s*(?:[,;!?)]|\.(?!\d)|$)|\s+(?:from|sharp|exactly|today|tonight|tomorrow|this|now|instead|but|"
+    r"and not|rather)\b)",
+    re.I,
+)
 _COMPACT = re.compile(r"(?<!\w)(\d{1,2})h([0-5]\d)(?=\s+(?:late|delay|behind))", re.I)
 _AND_QUARTER = re.compile(rf"\b(?P<hours>{IN_WORDS}|\d{{1,2}}) and a quarter hours?\b", re.I)
 _HALF_DAY, _HOURS, _QUARTER = 12 * 60, 24, 15
@@ -71,6 +77,11 @@ def _terse(text: str) -> Iterator[SpokenTime]:
     for match in _HALF.finditer(text):
         minute = (number(match["hour"]) * 60 + 30) % _HALF_DAY
         yield SpokenTime(frozenset({minute, minute + _HALF_DAY}), match.start(), match.end())
+    for match in _AT_HOUR.finditer(text):
+        hour = number(match["hour"])
+        if hour <= _HALF_DAY // 60:
+            minute = hour * 60 % _HALF_DAY
+            yield SpokenTime(frozenset({minute, minute + _HALF_DAY}), *match.span("hour"))
     for match in _ISH.finditer(text):
         hour = int(match["hour"]) * 60 % _HALF_DAY
         yield SpokenTime(frozenset({hour, hour + _HALF_DAY}), match.start(), match.end())

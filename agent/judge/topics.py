@@ -37,14 +37,36 @@ _NOUNS = (
     ("arrival", re.compile(r"\barriv|\bland\b|\bget (?:in|to)\b|touch ?down")),
     ("flight_status", re.compile(r"\blate\b|delayed|on time|flights (?:are|were) cancel")),
 )
+_WISH = re.compile(
+    r"^\W*(?:(?:hi|hello|hey|ok|okay|yes|yeah|sure|no)\b\W+)*(?:please\b|go ahead|do it|"
+    r"(?:can|could|would|will) (?:you|we|i)\b|i(?:'d| would| want| need| wish)\b|i'd like|"
+    r"(?:just )?(?:rebook|change|cancel|move|refund|give|put|switch|file|report|book|swap|"
+    r"compensate|pay)\b(?=\s+\w))"
+)
+_DOING = re.compile(
+    r"\b(?:rebook|change|cancel|move|refund|put|switch|swap|compensat\w*|file|claim|book|pay|"
+    r"give me|do it|go ahead|voucher|money back|reimburse)\b"
+)
+_TELLING = re.compile(
+    r"\b(?:tell|know|check|see|find|say|said|whether|if|show|look|confirm|been|was|did|when|where|"
+    r"what|which|who|how|status|my (?:refund|voucher)\?)\b"
+)
 _COUNTS = re.compile(r"\bhow many\b|\bnumber of\b")
-_HOW_LATE = re.compile(r"\bhow (?:late|delayed)\b")
+_HOW_LATE = re.compile(r"\bhow (?:late|delayed)\b|\b(?:late|delay(?:ed|s)?|behind)\b")
 
 
 def topics_of(question: str) -> set[str]:
     """The topics of a question: names of intents that the record can answer, `count`, `delay`."""
     folded = fold(question)
+    if _is_wish(folded):
+        return set()
     more = {"count"} if _COUNTS.search(folded) else set()
     named = next((topic for topic, nouns in _NOUNS if nouns.search(folded)), None)
     more |= {"delay"} if _HOW_LATE.search(folded) else set()
     return ({named} if named else set(intents_of(question))) | more
+
+
+def _is_wish(folded: str) -> bool:
+    """Whether a message asks for something to be done, and so for nothing that the record knows."""
+    wish = _WISH.match(folded) and _DOING.search(folded) and not _TELLING.search(folded)
+    return bool(wish) and not _NOUNS[0][1].search(folded)

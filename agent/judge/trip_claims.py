@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from agent import mentions
 from agent.judge.clauses import Clause, Said, said, supposed
-from agent.judge.flight_claims import LOCATOR, NOT, OLD
+from agent.judge.flight_claims import LOCATOR, NOT
 from agent.judge.numbers import IN_WORDS, number
+from agent.judge.past import told_as_past
 from pipeline.clock import airports
 
 _NOT_NEAR = re.compile(NOT + r"(?:\s+\w+){0,2}\s*$", re.I)
-_REPLACED = re.compile(r"\s+(?:to|with)\s+(?:seat\s+)?\d{1,2}\s?[A-K]\b")
+_SEAT_CODE = r"\d{1,2}\s?[A-K]\b"
 
 # --- seats ----------------------------------------------------------------------------------------
 
@@ -41,7 +42,7 @@ def seats(clause: Clause, topics: set[str]) -> Iterator[Said]:
     for found in mentions.SEAT.finditer(clause.text):
         before, after = clause.text[: found.start()], clause.text[found.end() :]
         at_gate = re.search(r"\bgate\s+(?:is\s+)?$", before, re.I)
-        old = OLD.search(before) or _NOT_NEAR.search(before) or _REPLACED.match(after)
+        old = told_as_past(before, after, _SEAT_CODE) or _NOT_NEAR.search(before)
         seated = (
             "seat" in topics or _SEATED.search(clause.sentence) or re.search(r"\bin\s+$", before)
         )
@@ -69,7 +70,7 @@ _ON_FLIGHT = re.compile(
     r"\b(?:(?:re)?booked|re-?booked you|moved|you are|you're|you fly|you will be|travel\w*|"
     r"you remain|confirmed|your (?:new |next |current )?flight(?: is| number is| will be)?|put you|"
     r"booking is|seat|seated|new flight(?: is)?)"
-    r"(?:\s+(?:now|still|again|you|him|her|them|\w+ class|\d{1,2}[A-K]|seat))*"
+    r"(?:\s+(?:now|still|again|over|across|you|him|her|them|\w+ class|\d{1,2}[A-K]|seat))*"
     r"(?:\s+(?:on|onto|to|in|with|for|is|from \w{2} ?\d+ (?:on)?to))*(?:\s+flight)?[\s:,]*$",
     re.I,
 )
@@ -78,8 +79,13 @@ _OFF_FLIGHT = re.compile(
 )
 
 
+_WE_CANCELLED = re.compile(
+    r"\b(?:i|we|you)(?:'ve|'ve| have| had)?(?: \w+ly| now| just| already)* (?P<said>cancell?ed)\s+"
+    rf"(?:(?:your|the|this|that)\s+)?{_BOOKING}",
+    re.I,
+)
 _BARE_BOOKING = re.compile(
-    r"\b(?:you|we) (?:have )?(?P<off>cancell?ed) it\b|\bit(?:'s| is| was) confirmed\b", re.I
+    r"\b(?:you|we|i)(?:'ve| have)? (?:now |just )?(?P<off>cancell?ed) it\b|\bit(?:'s| is| was) confirmed\b", re.I
 )
 _GATE_LIKE = re.compile(r"[A-Z]\d{1,3}")
 
@@ -94,6 +100,8 @@ def bookings(clause: Clause, topics: set[str]) -> Iterator[Said]:
                 continue
             negated = bool(_NOT_NEAR.search(clause.text[:place]))
             yield said(clause, "booking_status", value, found.span("said"), negated=negated)
+    for found in _WE_CANCELLED.finditer(clause.text):
+        yield said(clause, "booking_status", "cancelled", found.span("said"))
     for found in _BARE_BOOKING.finditer(clause.text) if "booking" in topics else ():
         value = "cancelled" if found["off"] else "confirmed"
         yield said(clause, "booking_status", value, found.span())
@@ -114,9 +122,11 @@ def _cabin_and_insurance(clause: Clause) -> Iterator[Said]:
 
 def flights(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Flights that the text says the customer is booked on."""
-    for one in mentions.flights(clause.text):
+    named_at = {one.start for one in clause.flights}
+    foreign = [one for one in mentions.flights(clause.text) if one.start not in named_at]
+    for one in sorted((*clause.flights, *foreign), key=lambda one: one.start):
         before = clause.text[: one.start]
-        if one not in clause.flights and _GATE_LIKE.fullmatch(clause.text[one.start : one.end]):
+        if one in foreign and _GATE_LIKE.fullmatch(clause.text[one.start : one.end]):
             continue
         named = "booking" in topics and not before.strip()
         on = (named or _ON_FLIGHT.search(before)) and not _OFF_FLIGHT.search(before)
@@ -208,8 +218,8 @@ _BARE_TIER = re.compile(r"\b(?P<a>gold|silver|regular)\b", re.I)
 _NUMBER = r"\d[\d,]*(?:\.\d{1,2})?"
 _AMOUNT = re.compile(
     rf"(?P<sign>[$€£])\s?(?P<a>{_NUMBER})|(?P<b>{_NUMBER}|{IN_WORDS})\s?(?:US )?"
-    r"(?P<code>USD|EUR|GBP|dollars?|euros?|"
-    r"pounds?)\b(?:\s+and\s+(?P<cents>\d{1,2}|"
+    r"(?P<code>USD|EUR|GBP|dollars?|bucks?|euros?|"
+    r"pounds?|quid)\b(?:\s+and\s+(?P<cents>\d{1,2}|"
     + IN_WORDS
     + r")\s+cents)?|(?P<before>USD|EUR|GBP)\s?(?P<c>"
     + _NUMBER
@@ -218,6 +228,7 @@ _AMOUNT = re.compile(
 )
 _BARE_AMOUNT = re.compile(r"(?<![\w.:])\d+\.\d\d(?![\w.:])(?!\s*[ap]\.?m\b)")
 CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "d": "USD", "e": "EUR", "p": "GBP"}
+CURRENCIES |= {"b": "USD", "q": "GBP"}
 _PAID = re.compile(
     r"\b(?:refund|voucher|money|payment)s?\b[^,;]*?\b(?:has|have|was|were|been|is)\b[^,;]*?"
     r"\b(?P<said>paid|issued|made|sent|refunded|on its way|processed|credited)\b|"
@@ -228,7 +239,14 @@ _CHANNEL = (
     r"(?P<tweet>tweets?|twitter)|(?P<call>(?:phone )?calls?|voicemail)|(?P<email>e-?mails?|mail)|"
     r"(?P<chat>chats?)|(?P<any>complaints?|messages?|posts?|notes?|feedback)"
 )
-_T_CHANNEL, _Y_CHANNEL = (_CHANNEL.replace("?P<", f"?P<{letter}_") for letter in "ty")
+_T_CHANNEL, _Y_CHANNEL, _Z_CHANNEL = (
+    _CHANNEL.replace("?P<", f"?P<{letter}_") for letter in "tyz"
+)
+_LOGGED = (
+    "logged|noted|registered|received|recorded|filed|on file|in (?:our|the|my) "
+    "(?:system|records?|files?)|on record|with us|with (?:our|the) team|in front of me|"
+    "looked (?:at|into)|read|passed on"
+)
 _SEEN = re.compile(
     r"\b(?:i|we|[A-Z][a-z]+)(?:'ve|'m|\s+\w+){0,3}?\s+(?:see|saw|seen|got|received|read|have|know|"
     rf"noticed|noted|took|logged|aware of|find|found|with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
@@ -237,6 +255,9 @@ _SEEN = re.compile(
     r"\b(?:i|we)\b[^.;]{0,30}?\bthat you (?:(?P<w_call>spoke|talked)|(?P<v_tweet>tweeted)|"
     r"(?P<v_call>called|phoned)|"
     r"(?P<v_email>e-?mailed)|(?P<v_any>wrote|posted|complained|messaged|contacted))\b|"
+    rf"\b(?:{_Z_CHANNEL})\b[^.;,]{{0,40}}?\b(?:is|was|has been|have been|are|were)"
+    r"(?: \w+ly| now| already| being)? "
+    rf"(?:{_LOGGED})\b|"
     rf"\byour\b[^.;]{{0,20}}?\b(?:{_Y_CHANNEL})\b[^.;]{{0,30}}?\b(?:reached|arrived|"
     r"(?:has |was )?(?:been )?(?:received|read|seen|noted)|is (?:on file|here|with us))",
     re.I,

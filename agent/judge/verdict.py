@@ -16,7 +16,7 @@ from sqlalchemy import select
 from agent.answer import Claim, Status, Verdict
 from agent.judge import asked, bind, policies, scope
 from agent.judge.bench import Bench
-from agent.judge.claims import by_yes_or_no, claims
+from agent.judge.claims import by_bare_count, by_yes_or_no, claims
 from agent.judge.history import History
 from agent.judge.topics import topics_of
 from pipeline import schema
@@ -47,6 +47,8 @@ class Judge:
             said = claims(answer, about.carriers, topics)[:MOST_CLAIMS]
             quotes = policies.quoted(history, about.policies, answer)
             said = [one for one in said if not any(a <= one.start < b for a, b in quotes)]
+            if "count" in topics:
+                said = by_bare_count(question, answer, said, about.carriers) + said
             said = by_yes_or_no(question, answer, said, about.carriers, topics) + said
             bench = Bench(history, about, question, answer, said, topics)
             found = [*bind.verdicts(bench), *asked.missing(bench)]
