@@ -60,7 +60,7 @@ class ReportAnswer:
     sentence: str
 
 
-class _Read(Protocol):
+class Read(Protocol):
     """A source of totals: an arm's rows, or the record."""
 
     def __call__(self, name: Measure, start: datetime, end: datetime) -> Totals: ...
@@ -94,14 +94,32 @@ def report(
     return ReportAnswer(question_kind, values, period.words, source, as_of, sentence)
 
 
-def truth(database: Database, question_kind: Kind, slots: Slots, now: datetime) -> Values:
-    """The same figures, counted from the record's rows as they are now."""
+def span(
+    database: Database, question_kind: Kind, slots: Slots, now: datetime
+) -> tuple[datetime, datetime]:
+    """(start, end excluded) of what the truth of a question counts."""
+    period = _period(question_kind, slots, now.astimezone(_zone(database)), now)
+    return period.start, period.end
+
+
+def truth(
+    database: Database,
+    question_kind: Kind,
+    slots: Slots,
+    now: datetime,
+    read: Read | None = None,
+) -> Values:
+    """The same figures, counted from the record's rows as they are now.
+
+    Args:
+        read: totals of another moment, for what was the truth then.
+    """
     now = now.astimezone(_zone(database))
     if question_kind == "cancelled_flights" and slots.customer_id:
         day = slots.day or now.date()
         return (("flights", float(_cancelled_on_record(database, slots.customer_id, day))),)
     period = _period(question_kind, slots, now, now)
-    return _values(question_kind, slots, period, partial(measures.recorded, database))
+    return _values(question_kind, slots, period, read or partial(measures.recorded, database))
 
 
 def cancelled_of(documents: Sequence[Document], customer_id: str, day: date) -> int:
@@ -171,7 +189,7 @@ def _zone(database: Database) -> ZoneInfo:
 # --- figures --------------------------------------------------------------------------------------
 
 
-def _values(kind: Kind, slots: Slots, period: _Period, read: _Read) -> Values:
+def _values(kind: Kind, slots: Slots, period: _Period, read: Read) -> Values:
     if kind == "cancelled_flights":
         return (("flights", sum(read("flights_cancelled", period.start, period.end).values())),)
     if kind == "complaints":

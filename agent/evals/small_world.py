@@ -21,6 +21,7 @@ from pipeline.schema import Database
 
 EVAL = FOLDER / "eval"
 _AIRPORT = "JFK"  # events' hours are local to it
+_ZONE = "America/New_York"
 
 
 def small_world(database: Database, *, until: str = "23:59", wall: float | None = None) -> datetime:
@@ -35,6 +36,7 @@ def small_world(database: Database, *, until: str = "23:59", wall: float | None 
     """
     world = json.loads((EVAL / "world.json").read_text(encoding="utf-8"))
     now = from_rfc3339(world["now"])
+    database.put("world", {"zone": _ZONE})
     recorded_at = time.time() if wall is None else wall
     with database.write() as connection:
         for table, rows in _rows(world).items():

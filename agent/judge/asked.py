@@ -8,7 +8,7 @@ from datetime import timedelta
 from agent import mentions
 from agent.answer import Claim
 from agent.clues import channel_asked, payment_asked
-from agent.judge import policies
+from agent.judge import figures, policies
 from agent.judge.bench import Bench
 from agent.judge.clauses import Said
 from agent.judge.history import Change
@@ -32,6 +32,7 @@ _COVERS: dict[str, set[str]] = {
     "contact": {"contact", "count"},
     "payment": {"payment", "count"},
     "tier": {"tier"},
+    **{kind: {"figure"} for kind in figures.KINDS},
 }
 """Intent of a question -> attributes of which one claim answers it."""
 
@@ -162,4 +163,5 @@ _KNOWN: dict[str, Callable[[Bench, str], Claim | None]] = {
     "payment": _payment,
     "tier": _tier,
     "policy": _policy,
+    **dict.fromkeys(figures.KINDS, figures.missing),
 }

@@ -10,6 +10,7 @@ from agent.judge.clauses import Said
 from agent.judge.history import Change, History, Holds, superseded
 from agent.judge.scope import Scope
 from pipeline.images import Row
+from pipeline.schema import Database
 
 Shown = Callable[[Row], str]
 """What the record has for the attribute, in words."""
@@ -19,6 +20,7 @@ Shown = Callable[[Row], str]
 class Bench:
     """What every claim of one answer is judged with."""
 
+    database: Database
     history: History
     scope: Scope
     question: str

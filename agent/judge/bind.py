@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.answer import Claim
-from agent.judge import counts, flight_verdicts, policies, trip_verdicts
+from agent.judge import counts, figures, flight_verdicts, policies, trip_verdicts
 from agent.judge.bench import Bench
 from agent.judge.clauses import Attribute, Said
 
@@ -31,6 +31,7 @@ _OF: dict[Attribute, Callable[[Bench, Said], Claim | None]] = {
     "payment": trip_verdicts.of_payment,
     "contact": trip_verdicts.of_contact,
     "count": counts.of_count,
+    "figure": figures.of_figure,
 }
 
 

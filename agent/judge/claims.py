@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from agent.clues import channel_asked
-from agent.judge import counts, flight_claims, trip_claims
+from agent.judge import counts, figures, flight_claims, trip_claims
 from agent.judge.clauses import Clause, Said, clauses, is_disclaimed
 from agent.words import sentences, tokens
 
@@ -40,6 +40,11 @@ def _overlaps(one: Said, other: Said) -> bool:
 
 
 def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator[Said]:
+    kind = figures.kind_of(topics)
+    stated = list(figures.claims(clause, kind)) if kind else []
+    if stated or figures.speaks_of_airline(clause):
+        yield from stated
+        return
     yield from trip_claims.contacts(clause, topics)
     yield from counts.denials(clause, topics)
     if is_disclaimed(clause.text):

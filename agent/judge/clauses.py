@@ -28,6 +28,7 @@ Attribute = Literal[
     "payment",
     "contact",
     "count",
+    "figure",
 ]
 
 
@@ -88,7 +89,7 @@ _DISCLAIMED = re.compile(
     re.I,
 )
 _SUPPOSED = re.compile(
-    r"\b(?:if|in case|in the event|whenever|unless|whether|would|could|might|"
+    r"\b(?:if|in case|in the event|whenever|unless|whether|(?<!that )would|could|might|"
     r"should (?:you|your|we|it|the|a)\b|"
     r"when (?:we|an? airline|an? flight|flights?)|flights that|any flight|"
     r"may (?:be|still|have|well|not)|can be)\b",
@@ -99,7 +100,12 @@ _OFFERED = re.compile(
     r"(?:move|pay|refund|rebook|cancel|change|issue|give|offer|put|book)\b",
     re.I,
 )
-_FIGURE = re.compile(r"^\W*as of [^()]{1,30}\(from (?:live aggregates|the gold tables)\)", re.I)
+_ASKING = re.compile(
+    r"^\W*(?:(?:so|and|or|but|also|in the meantime|now|ada|alternatively)\b\W*)?"
+    r"(?:shall|would|should|could|can|may|do|does|did|are|is|have|has|will|want|how about|what|"
+    r"which|when|where|who|anything|any)\b[^.!]*\?\W*$",
+    re.I,
+)
 _BARE_FLIGHT = re.compile(
     r"(?:\bflight (?:number )?(?P<named>\d{2,4})\b|(?<![\w.:,$€£-])(?P<alone>\d{3})\b"
     r"(?=\W+(?:(?:is|was|has been) )?(?:now$|now\W|cancell?ed|delayed|on time|scrubbed)))(?![:.]\d)",
@@ -116,14 +122,10 @@ _ABOUT = re.compile(
 
 
 def clauses(text: str, carriers: set[str]) -> Iterator[Clause]:
-    """The clauses of a text that may state something.
-
-    An offer ("I can refund ...") states nothing yet. A figure of the whole airline states nothing
-    of this customer's affairs.
-    """
+    """The clauses of a text that may state something; offers and questions do not."""
     flight: str | None = None
     for sentence in sentences(without_quotes(text)):
-        if _OFFERED.search(sentence.text) or _FIGURE.match(sentence.text):
+        if _OFFERED.search(sentence.text) or _ASKING.match(sentence.text):
             continue
         for part, start in _parts(sentence.text, sentence.start):
             named = _flights_named(part, carriers)

@@ -23,12 +23,14 @@ _COUNT = re.compile(
     re.I,
 )
 _ASKED = re.compile(
-    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN})s?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|delayed))?", re.I
+    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN})s?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|delayed))?",
+    re.I,
 )
 _BARE = re.compile(
     rf"^\W*(?:(?:so far|today|currently|right now|sorry|yes|no|well|hm+),?\s+)?"
     r"(?:(?:just|only|exactly|precisely|you have|there (?:is|are)|that's|that would be|it's|i count|"
-    r"i see|we have|we've had|we've got)\s+)*(?:just |only )?"
+    r"there (?:were|was|have been|has been)|we(?:'ve| have) (?:received|cancelled|paid|counted)|"
+    r"we received|i see|we have|we've had|we've got)\s+)*(?:just |only )?"
     rf"(?:the\s+)?(?P<number>both|none|neither|nil|{_NUMBER})\b(?!\s*[:.]\d|\s+[a-z]*(?:hour|minute|o'clock))"
     r"(?=\s*(?:[:,.;!(–—-]|$|of them|in total|so far|today|altogether|overall|as of))",
     re.I,
@@ -65,6 +67,11 @@ def bare(question: str, clause: Clause) -> Iterator[Said]:
         state = (asked["said"] or "").lower().replace("canceled", "cancelled")
         value = f"{many} {asked['noun'].lower().replace('-', '')} {state}".strip()
         yield said(clause, "count", value, found.span("number"))
+
+
+def bare_number(clause: Clause) -> re.Match[str] | None:
+    """A clause that is hardly more than a number: `Just the one.`, `There were 12 so far`."""
+    return _BARE.match(clause.text)
 
 
 def denials(clause: Clause, topics: set[str]) -> Iterator[Said]:

@@ -252,8 +252,10 @@ _ABOUT = r"(?:just |only |a (?:bit|little) |slightly |well |a good )*"
 _ABOUT += r"(?:about|around|some|roughly|approximately|almost|nearly|under|over|more than|"
 _ABOUT += r"at least|upwards of|approx\.?|a good|in excess of)?\s*$"
 _DELAYED_BY = re.compile(
-    r"\bdelay(?:ed|s)?\s+(?:of|by|is|at|now|stands at|:)?\s*(?:now |currently )?" + _ABOUT
-    + r"|\b(?:by|put back|pushed back)\s+" + _ABOUT,
+    r"\bdelay(?:ed|s)?\s+(?:of|by|is|at|now|stands at|:)?\s*(?:now |currently )?"
+    + _ABOUT
+    + r"|\b(?:by|put back|pushed back)\s+"
+    + _ABOUT,
     re.I,
 )
 _ROUGHLY = re.compile(
@@ -297,6 +299,7 @@ _NO_GATE = re.compile(
     r"\bgate (?:is )?(?:still )?to be (?:announced|confirmed)|gate tba",
     re.I,
 )
+
 
 def gates(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Gates; the value is empty where the text says that there is none yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -84,6 +84,16 @@ class History:
         query = select(*_EVENT).where(schema.outbox.c.event_id == event_id)
         row = self._connection.execute(query).first()
         return Change.of(row) if row else None
+
+    def events(self, kind: str) -> Iterator[Any]:
+        """Events that changed entities of a kind, newest first, each with its images."""
+        outbox = schema.outbox.c
+        query = (
+            select(*_EVENT, outbox.before, outbox.after)
+            .where(outbox.type.startswith(f"{kind}."))
+            .order_by(outbox.sequence.desc())
+        )
+        return iter(self._connection.execute(query))
 
     def _read(self, kind: str, key: str) -> list[State]:
         outbox = schema.outbox.c

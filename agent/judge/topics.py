@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from agent.intents import intents_of
+from agent.reporting import Kind
 from agent.words import fold
 
 _POLICY = (
@@ -58,12 +59,48 @@ _HOW_LATE = re.compile(r"\bhow (?:late|delayed)\b|\b(?:late|delay(?:ed|s)?|behin
 def topics_of(question: str) -> set[str]:
     """The topics of a question: names of intents that the record can answer, `count`, `delay`."""
     folded = fold(question)
+    if figure := _figure_asked(folded):
+        return {figure}
     if _is_wish(folded):
         return set()
     more = {"count"} if _COUNTS.search(folded) else set()
     named = next((topic for topic, nouns in _NOUNS if nouns.search(folded)), None)
     more |= {"delay"} if _HOW_LATE.search(folded) else set()
     return ({named} if named else set(intents_of(question))) | more
+
+
+def _figure_asked(folded: str) -> Kind | None:
+    """The figure of the whole airline that a question asks for; not one of the customer's own."""
+    if _MINE.search(folded):
+        return None
+    return next((kind for kind, words in _FIGURES if words.search(folded)), None)
+
+
+_MINE = re.compile(r"\b(?:my|mine|i|i'm|i've|me)\b(?! (?:ask|know|see|need|want))")
+_MANY = r"(?:how many|number of|count of|how much|total of|tally)\b"
+_FIGURES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("complaints", re.compile(rf"{_MANY}[^?]*complain|complaints? (?:count|figure|number)")),
+    (
+        "delays_by_route",
+        re.compile(
+            r"\broutes?\b[^?]*(?:delay|late|worst|punctual)|"
+            r"(?:delay|late|worst)[^?]*\broutes?\b"
+        ),
+    ),
+    (
+        "refunds",
+        re.compile(
+            r"how many refunds|number of refunds|how much[^?]*refund[^?]*(?:today|total|all|yesterday|so far)"
+        ),
+    ),
+    (
+        "cancelled_flights",
+        re.compile(
+            rf"{_MANY}[^?]*(?:flights?|departures?)[^?]*(?:cancel|scrubbed|called off)|"
+            rf"{_MANY}[^?]*(?:cancell?ed (?:flights?|departures)|cancellations)"
+        ),
+    ),
+)
 
 
 def _is_wish(folded: str) -> bool:

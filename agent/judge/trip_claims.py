@@ -13,6 +13,11 @@ from agent.judge.past import told_as_past
 from pipeline.clock import airports
 
 _NOT_NEAR = re.compile(NOT + r"(?:\s+\w+){0,2}\s*$", re.I)
+_FREE = re.compile(
+    r"(?:,? (?:and |or )?\d{1,2}[A-K])*\s+(?:is|are|was|were)\b(?: \w+){0,2}? "
+    r"(?:free|available|vacant|open|taken|occupied)\b",
+    re.I,
+)
 _SEAT_CODE = r"\d{1,2}\s?[A-K]\b"
 
 # --- seats ----------------------------------------------------------------------------------------
@@ -46,7 +51,8 @@ def seats(clause: Clause, topics: set[str]) -> Iterator[Said]:
         seated = (
             "seat" in topics or _SEATED.search(clause.sentence) or re.search(r"\bin\s+$", before)
         )
-        if seated and not at_gate and not old and not supposed(clause, found.start()):
+        free = _FREE.match(after)
+        if seated and not free and not at_gate and not old and not supposed(clause, found.start()):
             start = _from_noun(clause.text, found.start(), r"seat\s+(?:is\s+)?(?:now\s+)?$")
             yield said(clause, "seat", (found[1] + found[2]).upper(), (start, found.end()))
 
@@ -85,7 +91,8 @@ _WE_CANCELLED = re.compile(
     re.I,
 )
 _BARE_BOOKING = re.compile(
-    r"\b(?:you|we|i)(?:'ve| have)? (?:now |just )?(?P<off>cancell?ed) it\b|\bit(?:'s| is| was) confirmed\b", re.I
+    r"\b(?:you|we|i)(?:'ve| have)? (?:now |just )?(?P<off>cancell?ed) it\b|\bit(?:'s| is| was) confirmed\b",
+    re.I,
 )
 _GATE_LIKE = re.compile(r"[A-Z]\d{1,3}")
 
@@ -239,9 +246,7 @@ _CHANNEL = (
     r"(?P<tweet>tweets?|twitter)|(?P<call>(?:phone )?calls?|voicemail)|(?P<email>e-?mails?|mail)|"
     r"(?P<chat>chats?)|(?P<any>complaints?|messages?|posts?|notes?|feedback)"
 )
-_T_CHANNEL, _Y_CHANNEL, _Z_CHANNEL = (
-    _CHANNEL.replace("?P<", f"?P<{letter}_") for letter in "tyz"
-)
+_T_CHANNEL, _Y_CHANNEL, _Z_CHANNEL = (_CHANNEL.replace("?P<", f"?P<{letter}_") for letter in "tyz")
 _LOGGED = (
     "logged|noted|registered|received|recorded|filed|on file|in (?:our|the|my) "
     "(?:system|records?|files?)|on record|with us|with (?:our|the) team|in front of me|"

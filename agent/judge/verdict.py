@@ -50,7 +50,7 @@ class Judge:
             if "count" in topics:
                 said = by_bare_count(question, answer, said, about.carriers) + said
             said = by_yes_or_no(question, answer, said, about.carriers, topics) + said
-            bench = Bench(history, about, question, answer, said, topics)
+            bench = Bench(self._database, history, about, question, answer, said, topics)
             found = [*bind.verdicts(bench), *asked.missing(bench)]
         return Verdict(status=_status(found), claims=found)
 
