@@ -68,7 +68,14 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
 
 _YES_NO = re.compile(
     r"^\W*(?P<word>yes|yeah|yep|correct|indeed|no|nope|not any ?more|"
-    r"(?:it|we|i) (?:\w+ly )?(?:did|was|has)(?=,|\.|!|$))\b",
+    r"(?:it|we|i|they|you) (?:\w+ly )?(?:did|do|was|has|have|had|is|are|were|will)"
+    r"(?P<denied> not|n't)?(?= indeed\b|[,.;:!]| [-–—]|\s*$)|"
+    r"(?:indeed|certainly|of course|sure),? (?:it|we|i|they|you) (?:did|do|was|has|have|is|are))\b",
+    re.I,
+)
+_NOT_IT = re.compile(
+    r"^\W*(?:no|not)?\W*(?:it|we|i|they|you) (?:(?:did|do|was|has|have|is|are|were|will) not|"
+    r"(?:did|do|does|was|has|have|is|are|were|wo)n't)\b",
     re.I,
 )
 _BARE = 6  # words of a first sentence that says hardly more than yes or no
@@ -87,8 +94,9 @@ def by_yes_or_no(
     elliptic = word is not None and " " in word["word"] and "not" not in word["word"]
     if word is None or first is None or (len(tokens(first.text)) > _BARE and not elliptic):
         return []
-    no = word["word"].lower().startswith("no")
-    put = [one for one in claims(question, carriers, topics) if one.attribute in _ASKABLE]
+    no = word["word"].lower().startswith("no") or bool(word["denied"] or _NOT_IT.match(first.text))
+    as_told = question.replace("?", ".")  # a question states nothing, its words as a statement do
+    put = [one for one in claims(as_told, carriers, topics) if one.attribute in _ASKABLE]
     if "contact" in topics:
         put += [_contact_put(question, answer)]
     spoken = {one.attribute for one in said}

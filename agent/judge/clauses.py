@@ -38,8 +38,8 @@ class Said:
 
     `value` is in the record's words where it has some, and `text` the answer's own words. `minutes`
     are the minutes of the day that a time may mean, `exact` whether a length of time is to the
-    minute, `at_least` whether a time or a length is a lower bound ("not before 17:00"). A negated
-    value says that it is not so.
+    minute, `at_least` whether a time or a length is a lower bound ("not before 17:00"), `guessed` whether
+    no word tells what a time is of. A negated value says that it is not so.
     """
 
     attribute: Attribute
@@ -51,6 +51,7 @@ class Said:
     exact: bool = True
     negated: bool = False
     at_least: bool = False
+    guessed: bool = False
 
     @property
     def flight(self) -> str | None:
@@ -91,7 +92,7 @@ _DISCLAIMED = re.compile(
 _SUPPOSED = re.compile(
     r"\b(?:if|in case|in the event|whenever|unless|whether|(?<!that )would|could|might|"
     r"should (?:you|your|we|it|the|a)\b|"
-    r"when (?:we|an? airline|an? flight|flights?)|flights that|any flight|"
+    r"when (?:we|an? airline|an? flight|flights?)|(?<!of the )flights that|any flight|"
     r"may (?:be|still|have|well|not)|can be)\b",
     re.I,
 )
@@ -108,7 +109,7 @@ _ASKING = re.compile(
 )
 _BARE_FLIGHT = re.compile(
     r"(?:\bflight (?:number )?(?P<named>\d{2,4})\b|(?<![\w.:,$€£-])(?P<alone>\d{3})\b"
-    r"(?=\W+(?:(?:is|was|has been) )?(?:now$|now\W|cancell?ed|delayed|on time|scrubbed)))(?![:.]\d)",
+    r"(?=\W+(?:(?:is|was|has been) )?(?:now$|now\W|cancell?ed|delayed|on time|scrubbed|scrapped|axed|off\b)))(?![:.]\d)",
     re.I,
 )
 _OF_FLIGHT = re.compile(r"\s+(?:on|for|of|with)\s+(?:flight\s+)?", re.I)
@@ -116,7 +117,11 @@ _ABOUT = re.compile(
     r"\b(?:tweet|complaint|message|call|e-?mail|mail|chat|post|note|letter)s?\b"
     r"(?: message)?(?: (?:of|from) [^,.]{1,30}?)?"
     r"(?: (?:about|concerning|regarding|saying|on|that)\b"
-    r"|: )",
+    r"|: )|"
+    r"\byou(?:'d| had| have|'ve)?(?: \w+ly)? (?:told|tell|said|say|mention\w*|explain\w*|report\w*|"
+    r"complain\w*|ask\w*|wrote|tweeted|wr[io]te|feel|felt)\b[^,;.]*?\b(?:that|about|if|how|why|of)\b|"
+    r"\b(?:told|telling) (?:\w+ ){1,3}that\b|\b(?:says|saying|which says|in which|where) (?:that )?"
+    r"(?:this|you|your|it|my|the)\b",
     re.I,
 )
 

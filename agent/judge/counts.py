@@ -18,7 +18,7 @@ from pipeline.images import Row
 _NUMBER = rf"(?:{IN_WORDS}|\d{{1,2}})"
 _NOUN = r"flight|bag|booking|passenger|tweet|call|e-?mail|message|voucher|refund"
 _COUNT = re.compile(
-    rf"\b(?P<number>both|none|neither|{_NUMBER})\s+(?P<of>of\s+(?:your|the)\s+(?:{_NUMBER}\s+)?)?"
+    rf"\b(?P<number>both|none|neither|(?:just|only) an?|a single|{_NUMBER})\s+(?:single )?(?P<of>of\s+(?:your|the)\s+(?:{_NUMBER}\s+)?)?"
     rf"(?P<noun>{_NOUN})s?\b(?P<state>[^,.;:]{{0,40}}?\b(?P<said>cancell?ed|delayed))?",
     re.I,
 )
@@ -35,7 +35,12 @@ _BARE = re.compile(
     r"(?=\s*(?:[:,.;!(–—-]|$|of them|in total|so far|today|altogether|overall|as of))",
     re.I,
 )
-_NAMED = {"nil": 0, "both": 2, "none": 0, "neither": 0}
+_ENDING = re.compile(
+    rf"(?:,|\bstands at|\bis|\bcomes to|\btotal(?:s|led|ling)?(?: is| of)?|\bcount(?:ed)?|\breached|:)\s+\**"
+    rf"(?:just |only |exactly )?(?P<number>none|nil|{_NUMBER})\**\W*$",
+    re.I,
+)
+_NAMED = {"nil": 0, "just a": 1, "only a": 1, "a single": 1, "both": 2, "none": 0, "neither": 0}
 _DENIED = re.compile(r"\b(?:no|any) (?:booking|reservation)s?\b", re.I)
 _CHANNELS = ("tweet", "call", "email", "message")
 _PAYMENTS = {"voucher": "voucher_issued", "refund": "refunded"}
@@ -60,7 +65,7 @@ def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
 
 def bare(question: str, clause: Clause) -> Iterator[Said]:
     """A count without its noun, `Just the one.`, of what the question asked how many there are."""
-    asked, found = _ASKED.search(question), _BARE.match(clause.text)
+    asked, found = _ASKED.search(question), bare_number(clause)
     if asked and found:
         word = found["number"].lower()
         many = _NAMED[word] if word in _NAMED else number(word)
@@ -71,13 +76,13 @@ def bare(question: str, clause: Clause) -> Iterator[Said]:
 
 def bare_number(clause: Clause) -> re.Match[str] | None:
     """A clause that is hardly more than a number: `Just the one.`, `There were 12 so far`."""
-    return _BARE.match(clause.text)
+    return _BARE.match(clause.text) or _ENDING.search(clause.text)
 
 
 def denials(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """No booking to be seen, where one was asked for: `0 booking`, negated as a denial is."""
     found = _DENIED.search(clause.text) if "booking" in topics else None
-    if found and is_disclaimed(clause.text):
+    if found and (is_disclaimed(clause.text) or found[0].lower().startswith("no")):
         yield said(clause, "count", "0 booking", found.span(), negated=True)
 
 

@@ -24,7 +24,8 @@ _STATUS: tuple[tuple[str, str], ...] = (
     (
         "cancelled",
         r"cancell?ed|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
-        r"(?:had|have|forced) to cancel|called off|scrubbed|grounded|"
+        r"(?:had|have|forced) to cancel|called off|scrubbed|scrapped|axed|binned|grounded|"
+        r"(?:not|isn't|won't be) happening|pulled from (?:the|our) schedule|"
         r"(?:is|are|was|will|does|has)(?:\s+(?:not|no longer)|n't)\s+(?:be )?"
         r"(?:flying|fly|going(?: ahead)?|go ahead|operat(?:e|ing)|leav(?:e|ing)|depart(?:ing)?|"
         r"tak(?:e|ing) off)\b" + _AT_A_TIME + r"|won't (?:fly|leave|operate|depart)\b" + _AT_A_TIME,
@@ -51,7 +52,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
     ("airborne", r"(?<!be )(?:in the air|airborne)\b"),
     (
         "landed",
-        r"landed|touched down|(?:has|have|had|already|just) (?:already |just )?arrived|"
+        r"landed|touched down|wheels down|on the ground|got in\b|(?:has|have|had|already|just) (?:already |just )?arrived|"
         r"arrived (?:at|in|on)\b",
     ),
     (
@@ -84,6 +85,7 @@ _BOOKING_AFTER = re.compile(
     rf"\s+(?:(?:your|the|this|that|it)\b\s*)?(?:(?:booking|reservation|trip|ticket)s?\b|(?-i:{LOCATOR}))",
     re.I,
 )
+_FLIGHT_AFTER = re.compile(r"\s+(?:(?:your|my|the|this|that)\s+)?(?:\w+\s+)?flight\b", re.I)
 _DONE = ("departed", "airborne", "landed")
 _NOT_YET = re.compile(r"\b(?:before|until|till|once)\b[^,]*$", re.I)
 
@@ -110,6 +112,7 @@ def _is_apology(clause: Clause, found: re.Match[str], topics: set[str]) -> bool:
     )
 
 
+_ARRIVES_TOO = {"contact", "payment", "bag"}
 _ASKS_OF_TIME = {"flight_status", "departure", "arrival", "gate", "seat", "booking"}
 _ASKS_OF_FLIGHT = {"flight_status", "departure", "arrival", "gate", "delay"}
 
@@ -121,7 +124,8 @@ def statuses(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator[S
         for found in pattern.finditer(clause.text):
             if any(start < found.end() and found.start() < end for start, end in taken):
                 continue
-            subject = _subject(clause, found.start())
+            of_flight = _FLIGHT_AFTER.match(clause.text[found.end() :])
+            subject = "flight" if of_flight else _subject(clause, found.start())
             yet = value in _DONE and _NOT_YET.search(clause.text[: found.start()])
             if (
                 yet
@@ -153,9 +157,11 @@ def _is_of_other(value: str, subject: str, *, about_bag: bool) -> bool:
 _DEPART = (
     r"leav\w*|left|depart\w*|tak(?:e|es|en|ing) off|took off|take-?off|go(?:es|ing)? (?:at|out)"
 )
-_DEPART += r"|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
+_DEPART += r"|[es]td\b|dep\b|wheels up|out of [A-Z]|away (?:at|by)|off the ground|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
 _ARRIVE = r"arriv\w*|land\w*|get(?:s|ting)? (?:in|there|to|you)|touch\w* down|due (?:there|in)|"
-_ARRIVE += r"reach\w*|be (?:in|there|home)|into [A-Z]"
+_ARRIVE += (
+    r"reach\w*|be (?:in|there|home)|into [A-Z]|[es]ta\b|wheels down|touch-?down|on the ground"
+)
 _OTHER = r"tweet\w*|call(?:ed)?\b(?! off)|message\w*|wrote|written|e-?mail\w*|complaint|chat|"
 _OTHER += r"post(?:ed)?\b|"
 _OTHER += (
@@ -177,7 +183,8 @@ _THEN = re.compile(r"\W*(?:and )?then (?:it was )?(?:at )?$", re.I)
 _FROM_BEFORE = re.compile(r"\bfrom\s+$", re.I)
 _NEGATED_TIME = re.compile(NOT + r"(?:\s+\w+){0,3}\s*$", re.I)
 _NOT_BEFORE_TIME = re.compile(
-    NOT + r"(?:\s+\w+){0,4}\s+(?:before|until|till|earlier than)\s*$|\bno earlier than\s*$|"
+    NOT
+    + r"(?:\s+\w+){0,4}\s+(?:before|until|till|earlier than)\s*(?:an? )?$|\bno earlier than\s*$|"
     r"\b(?:at the earliest|not before)\s*$",
     re.I,
 )
@@ -205,7 +212,9 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
         attribute: Attribute = "scheduled_departure" if was_old else role
         words = _with_verb(clause.text, one.start), one.end
         value = clause.text[one.start : one.end]
-        yield said(clause, attribute, value, words, minutes=one.minutes, at_least=at_least)
+        guessed = not _ROLE.search(clause.text)
+        more = {"minutes": one.minutes, "at_least": at_least, "guessed": guessed}
+        yield said(clause, attribute, value, words, **more)
     yield from _delays(clause, asked="delay" in topics)
 
 
@@ -222,11 +231,13 @@ def _role(
     roles = list(_ROLE.finditer(clause.text[:start]))
     if _AFTER_TIME.match(after):
         return "departure"
-    if roles:
-        return _named_role(roles[-1])
-    later = _ROLE.search(after)
-    if later and later.start() < _CLOSE:
-        return _named_role(later)
+    later = _ROLE.search(re.split(r"[,;]", after, maxsplit=1)[0])
+    named = roles[-1] if roles else later if later and later.start() < _CLOSE else None
+    if named:
+        role = _named_role(named)
+        of_flight = clause.flights or FLIGHT_NOUN.search(clause.text)
+        # A tweet, a refund, a bag arrive as well.
+        return None if role == "arrival" and topics & _ARRIVES_TOO and not of_flight else role
     if not (topics & _ASKS_OF_TIME or clause.flights or FLIGHT_NOUN.search(clause.sentence)):
         return None  # a time of who knows what
     return "arrival" if "arrival" in topics and "departure" not in topics else "departure"

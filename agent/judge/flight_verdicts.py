@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from agent import mentions
@@ -21,8 +22,25 @@ def flights_meant(bench: Bench, said: Said) -> tuple[list[str], bool]:
     number = said.flight or (in_question[0].key if in_question else None)
     if number:
         return _of_number(scope, number, said.clause.sentence), True
-    there = [key for key in scope.own_flights if _goes_to(scope.flights[key], said.clause.sentence)]
-    return there or scope.next_flights(), False
+    of_day = _of_day(bench, said)
+    there = [key for key in of_day if _goes_to(scope.flights[key], said.clause.sentence)]
+    if there or not _names_day(bench, said):
+        return there or scope.next_flights(), False
+    return of_day[:1], True
+
+
+def _names_day(bench: Bench, said: Said) -> set[str]:
+    """Days that the clause names, else the question: they tell which flight is meant."""
+    today = bench.scope.now.date()
+    days = mentions.days(said.clause.text, today) or mentions.days(bench.question, today)
+    with_flights = {key.split("/")[1] for key in bench.scope.own_flights}
+    return {day.isoformat() for day in days} & with_flights
+
+
+def _of_day(bench: Bench, said: Said) -> list[str]:
+    named = _names_day(bench, said)
+    own = bench.scope.own_flights
+    return [key for key in own if key.split("/")[1] in named] if named else own
 
 
 def _of_number(scope: Scope, number: str, sentence: str) -> list[str]:
@@ -56,7 +74,12 @@ def of_flight(bench: Bench, said: Said) -> Claim:
         return bench.claim(said, claim.entity, claim.true_, "current")  # told as of the past
     if claim.status != "wrong":
         return claim
-    return _elsewhere(bench, said, (keys, named), test, shown) or claim
+    if other := _elsewhere(bench, said, (keys, named), test, shown):
+        return other
+    if said.guessed and said.attribute == "departure":
+        as_arrival = of_flight(bench, replace(said, attribute="arrival", guessed=False))
+        return claim if as_arrival.status == "wrong" else as_arrival
+    return claim
 
 
 def _elsewhere(

@@ -14,7 +14,7 @@ from agent.times import Duration, SpokenTime
 
 # After a comma or alone `2026` is rather a year than 20:26.
 _MILITARY = re.compile(
-    r"(?:(?<=\bdep )|(?<=\bat )|(?:(?<=, )|(?<=^))(?!20))(?P<a>[01]\d|2[0-3])(?P<b>[0-5]\d)"
+    r"(?:(?<=\bdep )|(?<=\barr )|(?<=\bET[DA] )|(?<=\bST[DA] )|(?<=\bat )|(?:(?<=, )|(?<=^))(?!20))(?P<a>[01]\d|2[0-3])(?P<b>[0-5]\d)"
     r"(?![\w:./-])(?!\s?(?:USD|EUR|GBP|dollars|euros|pounds))"
     r"|\b(?P<c>[01]\d|2[0-3])(?P<d>[0-5]\d)\s?(?:hrs|hours|h)\b",
     re.I,

@@ -24,7 +24,7 @@ _CONTACT = (
 _NOUNS = (
     ("policy", re.compile(_POLICY)),
     ("contact", re.compile(_CONTACT)),
-    ("payment", re.compile(r"refund|voucher|money|reimburs|paid back")),
+    ("payment", re.compile(r"refund|voucher|money|reimburs|paid back|compensat|\bcredit")),
     ("bag", re.compile(r"\b(?:bags?|baggage|luggage|suitcases?)\b")),
     ("tier", re.compile(r"\btier\b|\b(?:gold|silver|regular)\b|member|loyalty")),
     ("gate", re.compile(r"\bgate\b")),

@@ -18,6 +18,7 @@ _FREE = re.compile(
     r"(?:free|available|vacant|open|taken|occupied)\b",
     re.I,
 )
+_NEGATED = re.compile(NOT + r"(?:\s+\w+){0,5}\s*$", re.I)
 _SEAT_CODE = r"\d{1,2}\s?[A-K]\b"
 
 # --- seats ----------------------------------------------------------------------------------------
@@ -124,7 +125,8 @@ def _cabin_and_insurance(clause: Clause) -> Iterator[Said]:
     if re.search(_BOOKING + r"|\byou\b|\bit\b|\bi\b", clause.sentence, re.I):
         for found in _INSURED.finditer(clause.text):
             if not supposed(clause, found.start()):
-                yield said(clause, "insurance", "no" if found["not"] else "yes", found.span())
+                no = found["not"] or _NEGATED.search(clause.text[: found.start()])
+                yield said(clause, "insurance", "no" if no else "yes", found.span())
 
 
 def flights(clause: Clause, topics: set[str]) -> Iterator[Said]:
@@ -160,7 +162,11 @@ _BAG_STATUS = (
     ("delivered", r"delivered|handed over|returned to you|brought to you|with you again"),
 )
 _BAG_PATTERNS = tuple((value, re.compile(rf"\b(?:{p})", re.I)) for value, p in _BAG_STATUS)
-_PAST_PERFECT = re.compile(r"\bhad (?:first |already )?been\b", re.I)
+_PAST_PERFECT = re.compile(
+    r"\b(?:had (?:\w+ly |first |already )?(?:been|gone|ended up|travelled|flown|landed)|"
+    r"after (?:\w+ing|it (?:was|went|had))|went|was (?:first|initially|originally|briefly))\b[^,;]*$",
+    re.I,
+)
 _PLACE = re.compile(
     r"\b(?:at|in|to|near)\s+(?:the\s+)?"
     r"(?P<place>(?=[A-Z]|baggage|check|sorting|loading|carousel|lost)[\w'’-]+"
@@ -221,6 +227,7 @@ _TIER = re.compile(
     r"\byou(?: are|'re)(?: now| still| a)* (?P<c>gold|silver|regular)\b",
     re.I,
 )
+_FROM = re.compile(r"\bfrom\s+$", re.I)
 _BARE_TIER = re.compile(r"\b(?P<a>gold|silver|regular)\b", re.I)
 _NUMBER = r"\d[\d,]*(?:\.\d{1,2})?"
 _AMOUNT = re.compile(
@@ -228,7 +235,9 @@ _AMOUNT = re.compile(
     r"(?P<code>USD|EUR|GBP|dollars?|bucks?|euros?|"
     r"pounds?|quid)\b(?:\s+and\s+(?P<cents>\d{1,2}|"
     + IN_WORDS
-    + r")\s+cents)?|(?P<before>USD|EUR|GBP)\s?(?P<c>"
+    + r")\s+cents|\s+(?P<bare>"
+    + IN_WORDS
+    + r")(?=\W|$)(?!\s+\w))?|(?P<before>USD|EUR|GBP)\s?(?P<c>"
     + _NUMBER
     + r")",
     re.I,
@@ -274,8 +283,10 @@ def tiers(clause: Clause, topics: set[str]) -> Iterator[Said]:
     pattern = _BARE_TIER if "tier" in topics else _TIER
     for found in pattern.finditer(clause.text):
         name = next(group for group, words in found.groupdict().items() if words)
-        if not supposed(clause, found.start()):
-            negated = bool(_NOT_NEAR.search(clause.text[: found.start(name)]))
+        before, after = clause.text[: found.start(name)], clause.text[found.end(name) :]
+        past = told_as_past(before, after, r"(?:gold|silver|regular)\b") or _FROM.search(before)
+        if not supposed(clause, found.start()) and not past:
+            negated = bool(_NOT_NEAR.search(before))
             yield said(clause, "tier", found[name].lower(), found.span(name), negated=negated)
 
 
@@ -290,7 +301,7 @@ def payments(clause: Clause, topics: set[str]) -> Iterator[Said]:
         digits = next(found[group] for group in ("a", "b", "c") if found[group])
         sign = found["sign"] or found["code"] or found["before"] or ""
         currency = CURRENCIES.get(sign[:1].lower(), sign.upper()) if len(sign) != _CODE else sign
-        value = f"{kind} {_amount(digits, found['cents']):.2f} {currency.upper()}"
+        value = f"{kind} {_amount(digits, found['cents'] or found['bare']):.2f} {currency.upper()}"
         if not supposed(clause, found.start()):
             yield said(clause, "payment", value, found.span())
     for found in _PAID.finditer(clause.text):
@@ -317,7 +328,15 @@ def _payment_kind(clause: Clause) -> str:
     return named[0] if len(named) == 1 else "any"
 
 
-_SEEN_IT = re.compile(r"\b(?:saw|seen|got|read|received) (?:it|that|them|yours)\b", re.I)
+_DENYING = r"\b(?:no|not|never|cannot|any|none|nothing)\b|n't\b"
+_SEEN_IT = re.compile(
+    r"\b(?:saw|seen|see|got|have|read|received|found) (?:it|that|them|yours|both|all|one|(?:your|the) "
+    r"(?:last|latest|most recent))\b|^\W*(?:both|all|every one|each)\b(?: of them| of those)?\s*[,.!]|"
+    r"\b(?:reached|arrived|came (?:in|through)|got (?:through|here))\b|"
+    r"(?<!if )(?<!when )(?<!until )\byou (?:tweeted|called|rang|phoned|e-?mailed|wrote|posted|told|"
+    r"messaged|complained|spoke|got in touch)\b",
+    re.I,
+)
 
 
 def contacts(clause: Clause, topics: set[str]) -> Iterator[Said]:
@@ -326,8 +345,8 @@ def contacts(clause: Clause, topics: set[str]) -> Iterator[Said]:
         groups = found.groupdict()
         channel = next((name for name, words in groups.items() if words), "any")
         plain = channel.split("_")[-1]
-        denied = re.search(r"\b(?:no|not|never|cannot|any)\b|n't\b", found[0], re.I)
+        denied = re.search(_DENYING, found[0], re.I)
         yield said(clause, "contact", plain, found.span(), negated=bool(denied))
     if "contact" in topics and (seen := _SEEN_IT.search(clause.text)):
-        no = bool(_NOT_NEAR.search(clause.text[: seen.start()]))
+        no = bool(re.search(_DENYING, clause.text[: seen.end()], re.I))
         yield said(clause, "contact", "any", seen.span(), negated=no)

@@ -16,6 +16,12 @@ from pipeline.documents import mask
 from pipeline.images import Row
 
 _OTHER_LEG = re.compile(r"^\W*(?:on|for) (?:the|your) (?:way|return|second|other|next)", re.I)
+_GIVEN = re.compile(
+    r"\b(?:i|we)(?:'ve| have)?(?: \w+ly| just| now| already| gone ahead and)* "
+    r"(?:issued|credited|refunded|paid|sent|given|added|transferred|returned)\b|"
+    r"\b(?:has|have|was|were) (?:been )?(?:issued|credited|refunded|paid|sent|added|transferred)\b",
+    re.I,
+)
 _NEAR = 30  # characters after a seat in which its leg may be named without a number
 _QUOTED_WORDS = 8  # first words of a quoted message by which it is found again
 
@@ -110,7 +116,8 @@ def of_payment(bench: Bench, said: Said) -> Claim | None:
         return None if match else bench.claim(said, "payment", "none", "current")
     if match:
         return bench.claim(said, f"payment/{match[0]['payment_id']}", true, "current")
-    if "payment" not in bench.topics and policies.names_amount(scope.policies, said.value):
+    in_general = "payment" not in bench.topics and not _GIVEN.search(said.clause.text)
+    if in_general and policies.names_amount(scope.policies, said.value):
         return None
     return bench.claim(said, "payment", true or "none", "wrong")
 
