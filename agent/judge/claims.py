@@ -48,6 +48,7 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
     yield from trip_claims.contacts(clause, topics)
     yield from counts.denials(clause, topics)
     if is_disclaimed(clause.text):
+        yield from flight_claims.all_well(clause, topics)
         return
     yield from counts.counts(clause, topics)
     yield from trip_claims.payments(clause, topics)
@@ -68,7 +69,7 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
 
 _YES_NO = re.compile(
     r"^\W*(?P<word>yes|yeah|yep|correct|indeed|no|nope|not any ?more|"
-    r"(?:it|we|i|they|you) (?:\w+ly )?(?:did|do|was|has|have|had|is|are|were|will)"
+    r"(?:it|we|i|they|you) (?:\w+ly |sure |indeed )?(?:did|do|was|has|have|had|is|are|were|will)"
     r"(?P<denied> not|n't)?(?= indeed\b|[,.;:!]| [-–—]|\s*$)|"
     r"(?:indeed|certainly|of course|sure),? (?:it|we|i|they|you) (?:did|do|was|has|have|is|are))\b",
     re.I,

@@ -16,7 +16,7 @@ from agent.judge.trip_verdicts import contacts_by
 from pipeline.images import Row
 
 _NUMBER = rf"(?:{IN_WORDS}|\d{{1,2}})"
-_NOUN = r"flight|bag|booking|passenger|tweet|call|e-?mail|message|voucher|refund"
+_NOUN = r"flight|bag|booking|passenger|people|person|travell?er|tweet|call|e-?mail|message|voucher|refund"
 _COUNT = re.compile(
     rf"\b(?P<number>both|none|neither|(?:just|only) an?|a single|{_NUMBER})\s+(?:single )?(?P<of>of\s+(?:your|the)\s+(?:{_NUMBER}\s+)?)?"
     rf"(?P<noun>{_NOUN})s?\b(?P<state>[^,.;:]{{0,40}}?\b(?P<said>cancell?ed|delayed))?",
@@ -53,14 +53,20 @@ def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
     question did not ask for are read only of `N of your ...` in a state.
     """
     for found in _COUNT.finditer(clause.text):
-        asked = "count" in topics or (found["of"] and found["said"])
+        paid = "payment" in topics and found["noun"].lower() in _PAYMENTS
+        asked = "count" in topics or paid or (found["of"] and found["said"])
         if not asked or supposed(clause, found.start()):
             continue
         word = found["number"].lower()
         many = _NAMED[word] if word in _NAMED else number(word)
         state = (found["said"] or "").lower().replace("canceled", "cancelled")
-        value = f"{many} {found['noun'].lower().replace('-', '')} {state}".strip()
+        value = f"{many} {_noun(found['noun'])} {state}".strip()
         yield said(clause, "count", value, found.span())
+
+
+def _noun(word: str) -> str:
+    plain = word.lower().replace("-", "")
+    return "passenger" if plain.startswith(("people", "person", "travel")) else plain
 
 
 def bare(question: str, clause: Clause) -> Iterator[Said]:
@@ -70,7 +76,7 @@ def bare(question: str, clause: Clause) -> Iterator[Said]:
         word = found["number"].lower()
         many = _NAMED[word] if word in _NAMED else number(word)
         state = (asked["said"] or "").lower().replace("canceled", "cancelled")
-        value = f"{many} {asked['noun'].lower().replace('-', '')} {state}".strip()
+        value = f"{many} {_noun(asked['noun'])} {state}".strip()
         yield said(clause, "count", value, found.span("number"))
 
 

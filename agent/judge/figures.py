@@ -60,7 +60,7 @@ _WIDE = re.compile(
 )
 _OWN = re.compile(r"\b(?:your|yours|you)\b", re.I)
 _COUNT = re.compile(
-    rf"\b(?P<number>{_NONE}|a single|{_NUMBER}|an?)\s+"
+    rf"(?<![\d.,:$€£])\b(?P<number>{_NONE}|a single|{_NUMBER}|an?)\s+"
     rf"(?:(?!hours?\b|minutes?\b|hrs?\b|by\b|via\b|and\b|\d)[\w-]+\s+|of (?:our|the|all) (?:\d+ )?){{0,3}}?"
     rf"(?P<noun>{_NOUN})s?\b",
     re.I,
@@ -70,7 +70,10 @@ _AFTER_NOUN = re.compile(
     rf"(?P<number>{_NUMBER}|none|nil)\b(?![:.]\d|\s*(?:hours?|minutes?|[ap]\.?m))",
     re.I,
 )
-_NOBODY = re.compile(r"\b(?:nobody|no one|no customer|no passenger)\b[^.;]*\bcomplain", re.I)
+_NOBODY = re.compile(
+    r"\bnothing\b[^.;]*\b(?:refunded|paid out|cancelled)|\b(?:nobody|no one|no customer|no passenger)\b[^.;]*\bcomplain",
+    re.I,
+)
 _CHANNEL = re.compile(
     rf"\b(?P<number>{_NUMBER})\s+(?:\w+\s+)?(?:by|via|through|on|over|from|in)\s+(?:an?\s+|the\s+)?"
     r"(?P<channel>tweet|twitter|x|e-?mail|chat|call|phone)s?\b|"

@@ -14,9 +14,7 @@ from agent.judge.past import told_as_past
 
 LOCATOR = r"\b(?![A-Z]{2}\d{1,4}\b)(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{5,8}\b"
 
-NOT = (
-    r"(?:\b(?:not|no longer|never|no|nor|isn't|wasn't|hasn't|hadn't|aren't|without|yet to)\b|n't\b)"
-)
+NOT = r"(?:\b(?:not|no longer|never|no|nor|nothing|none|isn't|wasn't|hasn't|hadn't|aren't|without|yet to)\b|n't\b)"
 _NOT_BEFORE = re.compile(NOT + r"(?:\s+\w+){0,3}\s*$", re.I)
 _AT_A_TIME = r"(?!\s+(?:at|before|until|till|from|on|earlier|as|for)\b)"
 FLIGHT_NOUN = re.compile(r"\b(?:flight|plane|aircraft|departs?|leaves?|departure)\b", re.I)
@@ -24,7 +22,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
     (
         "cancelled",
         r"cancell?ed|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
-        r"(?:had|have|forced) to cancel|called off|scrubbed|scrapped|axed|binned|grounded|"
+        r"(?:had|have|forced) to cancel|(?:forced|caused|obliged|made|led) us to cancel|called off|scrubbed|scrapped|axed|binned|grounded|"
         r"(?:not|isn't|won't be) happening|pulled from (?:the|our) schedule|"
         r"(?:is|are|was|will|does|has)(?:\s+(?:not|no longer)|n't)\s+(?:be )?"
         r"(?:flying|fly|going(?: ahead)?|go ahead|operat(?:e|ing)|leav(?:e|ing)|depart(?:ing)?|"
@@ -49,7 +47,10 @@ _STATUS: tuple[tuple[str, str], ...] = (
         r"gone|airborne)|took off|departed\b|"
         r"left\b(?= (?:at|from|on time|jfk|lga|ewr|\d))",
     ),
-    ("airborne", r"(?<!be )(?:in the air|airborne)\b"),
+    (
+        "airborne",
+        r"(?<!be )(?:in the air|airborne|en route|on its way|mid-?air|somewhere between)\b",
+    ),
     (
         "landed",
         r"landed|touched down|wheels down|on the ground|got in\b|(?:has|have|had|already|just) (?:already |just )?arrived|"
@@ -96,6 +97,25 @@ _OF_OTHERS = re.compile(  # "twelve flights were cancelled" is not of the custom
     + r")(?: (?:other|more|of our))* flights\b[^,;.]*$",
     re.I,
 )
+_NO_TROUBLE = re.compile(
+    r"\b(?:see|find|have|know of|aware of|showing|shows|reported|expect\w*|there (?:is|are))\b[^.;]*?"
+    r"\b(?P<said>(?:no|any) (?:\w+ )?(?:disruption|delay|problem|issue|irregularit|trouble|change)\w*)",
+    re.I,
+)
+
+
+def all_well(clause: Clause, topics: set[str]) -> Iterator[Said]:
+    """`I don't see any disruption`: the flight is on time, though the clause is a denial."""
+    found = _NO_TROUBLE.search(clause.text) if topics & _ASKS_OF_FLIGHT else None
+    denied = found and (
+        found["said"].lower().startswith("no")
+        or re.search(NOT, found[0], re.I)
+        or re.search(NOT, clause.text[: found.start()], re.I)
+    )
+    if found and denied and not supposed(clause, found.start()):
+        yield said(clause, "status", "on_time", found.span("said"))
+
+
 _SORRY = re.compile(r"\b(?:sorry|apolog\w+|forgive|regret|bear with)\b[^.;]*$", re.I)
 _COMPLAINED = re.compile(
     r"\b(?:first|second|third|fourth|another|yet another|repeated|these|those|so many)\s+$", re.I
@@ -157,26 +177,24 @@ def _is_of_other(value: str, subject: str, *, about_bag: bool) -> bool:
 _DEPART = (
     r"leav\w*|left|depart\w*|tak(?:e|es|en|ing) off|took off|take-?off|go(?:es|ing)? (?:at|out)"
 )
-_DEPART += r"|[es]td\b|dep\b|wheels up|out of [A-Z]|away (?:at|by)|off the ground|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
+_DEPART += r"|[es]td\b|dep\b|wheels up|out of [A-Z]|due out|away (?:at|by)|off the ground|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
 _ARRIVE = r"arriv\w*|land\w*|get(?:s|ting)? (?:in|there|to|you)|touch\w* down|due (?:there|in)|"
-_ARRIVE += (
-    r"reach\w*|be (?:in|there|home)|into [A-Z]|[es]ta\b|wheels down|touch-?down|on the ground"
-)
+_ARRIVE += r"reach\w*|be (?:in|there|home)|into [A-Z]|[es]ta\b|wheels down|touch-?down|on the ground|have you (?:in|at|there|back|home)"
 _OTHER = r"tweet\w*|call(?:ed)?\b(?! off)|message\w*|wrote|written|e-?mail\w*|complaint|chat|"
 _OTHER += r"post(?:ed)?\b|"
 _OTHER += (
     r"scan\w*|seen|check(?:ed)?[- ]?in|as of|update\w*|board\w*|gate closes?|closes|refund\w*|"
 )
-_OTHER += r"voucher|issued|credited|paid|hand(?:ed)? in|cancelled at|since"
+_OTHER += r"voucher|issued|credited|paid|hand(?:ed)? in|cancell?ed|located|found|since"
 _ROLE = re.compile(
     rf"\b(?:(?P<other>{_OTHER})|(?P<arrival>{_ARRIVE})|(?P<departure>{_DEPART}))", re.I
 )
 _PLANNED = re.compile(
-    r"\b(?:instead of|was to|were to|was due|was set|originally|was scheduled|had been|"
+    r"\b(?:instead of|was to|were to|was due|were due|was set|originally|was scheduled|had been|"
     r"(?<!now )(?<!is )planned|"
     r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted) from|"
     r"scheduled (?:departure|time)|previously|used to|earlier than|would have|was going to|"
-    r"should have|not the|than (?:the )?|it was|which was)\b",
+    r"should have (?!you)|not the|than (?:the )?|it was|which was)\b",
     re.I,
 )
 _THEN = re.compile(r"\W*(?:and )?then (?:it was )?(?:at )?$", re.I)
@@ -295,7 +313,7 @@ def _delays(clause: Clause, *, asked: bool) -> Iterator[Said]:
         yield said(clause, "delay", str(one.minutes), (one.start, one.end), **bounds)
 
 
-_GATE_CODE = r"(?:[A-Z]\s?\d{1,3}[A-Z]?|\d{1,3}[A-Z]?)"
+_GATE_CODE = r"(?:[A-Z][\s-]?\d{1,3}[A-Z]?|\d{1,3}[A-Z]?)"
 _GATE = re.compile(
     rf"\bgates?\b(?:\s+(?:is|was|has|been|now|changed|moved|number|no\.?|will|be|still|it's|from|"
     rf"{_GATE_CODE}\s+to|to|remains|for [A-Z]\w \d+|at))*[:\s]+"
@@ -330,5 +348,5 @@ def gates(clause: Clause, topics: set[str]) -> Iterator[Said]:
             is_old = any(told_as_past(words, after, _GATE_CODE) for words in before)
             if is_old or supposed(clause, place):
                 continue
-            value = found["code"].replace(" ", "").upper()
+            value = re.sub(r"[\s-]", "", found["code"]).upper()
             yield said(clause, "gate", value, (found.start(), found.end()))

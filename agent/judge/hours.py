@@ -33,6 +33,10 @@ _AT_HOUR = re.compile(  # at four, from gate C4
     r"and not|rather)\b)",
     re.I,
 )
+_CLOCK_LENGTH = re.compile(
+    r"(?<![\d:.])(\d{1,2})[:.h]([0-5]\d)\s?(?:hours?|hrs|h)\b(?! local)", re.I
+)
+_LONG = re.compile(rf"(?P<many>\d+|{IN_WORDS})(?:-|\s)minutes?\b", re.I)
 _COMPACT = re.compile(r"(?<!\w)(\d{1,2})h([0-5]\d)(?=\s+(?:late|delay|behind))", re.I)
 _AND_QUARTER = re.compile(rf"\b(?P<hours>{IN_WORDS}|\d{{1,2}}) and a quarter hours?\b", re.I)
 _HALF_DAY, _HOURS, _QUARTER = 12 * 60, 24, 15
@@ -41,6 +45,7 @@ _HALF_DAY, _HOURS, _QUARTER = 12 * 60, 24, 15
 def times(text: str) -> list[SpokenTime]:
     """Every time of day in a text, in order, none inside another or inside a length of time."""
     taken = [match.span() for match in _COMPACT.finditer(text)]
+    taken += [match.span() for match in _CLOCK_LENGTH.finditer(text) if _is_length(match)]
     found: list[SpokenTime] = []
     for one in (*plain.times(text), *_terse(text)):
         if not any(start < one.end and one.start < end for start, end in taken):
@@ -59,7 +64,25 @@ def durations(text: str) -> list[Duration]:
         Duration(number(match["hours"]) * 60 + _QUARTER, True, match.start(), match.end())
         for match in _AND_QUARTER.finditer(text)
     ]
+    compact += [
+        Duration(int(match[1]) * 60 + int(match[2]), True, *match.span())
+        for match in _CLOCK_LENGTH.finditer(text)
+        if _is_length(match)
+    ]
+    compact += [
+        Duration(minutes, True, *match.span())
+        for match in _LONG.finditer(text)
+        if (minutes := number(match["many"])) > _SPOKEN_UP_TO
+    ]
     return compact or plain.durations(text)
+
+
+_SPOKEN_UP_TO = 90  # minutes in words that `agent.times` reads itself
+
+
+def _is_length(match: re.Match[str]) -> bool:
+    """`2:15 hours` is a length, `15:10 hours` a time of day."""
+    return len(match[1]) == 1
 
 
 def _terse(text: str) -> Iterator[SpokenTime]:

@@ -32,7 +32,7 @@ _NOUNS = (
     (
         "booking",
         re.compile(
-            r"passengers|people|insured|another flight|\bbook(?:ing|ed)|\bam i (?:still )?on\b"
+            r"passengers|people|\bcabin\b|\bclass\b|\btrip\b|insured|another flight|\bbook(?:ing|ed)|\bam i (?:still )?on\b"
         ),
     ),
     ("arrival", re.compile(r"\barriv|\bland\b|\bget (?:in|to)\b|touch ?down")),
@@ -76,7 +76,9 @@ def _figure_asked(folded: str) -> Kind | None:
     return next((kind for kind, words in _FIGURES if words.search(folded)), None)
 
 
-_MINE = re.compile(r"\b(?:my|mine|i|i'm|i've|me)\b(?! (?:ask|know|see|need|want))")
+_MINE = re.compile(
+    r"(?<!give )(?<!tell )(?<!show )(?<!send )(?<!can )(?<!could )(?<!may )\b(?:my|mine|i|i'm|i've|me)\b(?! (?:ask|know|see|need|want))"
+)
 _MANY = r"(?:how many|number of|count of|how much|total of|tally)\b"
 _FIGURES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("complaints", re.compile(rf"{_MANY}[^?]*complain|complaints? (?:count|figure|number)")),

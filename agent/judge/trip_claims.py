@@ -71,6 +71,7 @@ _CONFIRMED = re.compile(_BOOKING + r"[^,;]*?\b(?P<said>confirmed|active|valid|in
 _CABIN = re.compile(
     r"\b(?P<cabin>economy|premium|business|first)(?:\s+(?:economy\s+)?(?:class|cabin))", re.I
 )
+_BARE_CABIN = re.compile(r"^\W*(?:in )?(?P<cabin>economy|premium|business|first)\W*$", re.I)
 _CABIN_IN = re.compile(r"\b(?:in|fly|flying) (?P<cabin>economy|business)\b", re.I)
 _INSURED = re.compile(r"\b(?P<not>not |un|isn't |no )?(?:insured\b|insurance\b)", re.I)
 _ON_FLIGHT = re.compile(
@@ -113,6 +114,8 @@ def bookings(clause: Clause, topics: set[str]) -> Iterator[Said]:
     for found in _BARE_BOOKING.finditer(clause.text) if "booking" in topics else ():
         value = "cancelled" if found["off"] else "confirmed"
         yield said(clause, "booking_status", value, found.span())
+    if "booking" in topics and (bare := _BARE_CABIN.match(clause.text)):
+        yield said(clause, "cabin", bare["cabin"].lower(), bare.span("cabin"))
     yield from _cabin_and_insurance(clause)
 
 
@@ -231,7 +234,7 @@ _FROM = re.compile(r"\bfrom\s+$", re.I)
 _BARE_TIER = re.compile(r"\b(?P<a>gold|silver|regular)\b", re.I)
 _NUMBER = r"\d[\d,]*(?:\.\d{1,2})?"
 _AMOUNT = re.compile(
-    rf"(?P<sign>[$€£])\s?(?P<a>{_NUMBER})|(?P<b>{_NUMBER}|{IN_WORDS})\s?(?:US )?"
+    rf"(?P<sign>[$€£])\s?(?P<a>{_NUMBER})|(?P<b>{_NUMBER}|{IN_WORDS})(?P<half> and a half)?\s?(?:US )?"
     r"(?P<code>USD|EUR|GBP|dollars?|bucks?|euros?|"
     r"pounds?|quid)\b(?:\s+and\s+(?P<cents>\d{1,2}|"
     + IN_WORDS
@@ -263,7 +266,7 @@ _LOGGED = (
 )
 _SEEN = re.compile(
     r"\b(?:i|we|[A-Z][a-z]+)(?:'ve|'m|\s+\w+){0,3}?\s+(?:see|saw|seen|got|received|read|have|know|"
-    rf"noticed|noted|took|logged|aware of|find|found|with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
+    rf"noticed|noted|had|picked up|spotted|heard|took|logged|aware of|find|found|with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
     rf"\b(?:thank you|thanks|sorry) (?:for|about) your\b[^.;]{{0,20}}?"
     rf"\b(?:{_T_CHANNEL})\b|"
     r"\b(?:i|we)\b[^.;]{0,30}?\bthat you (?:(?P<w_call>spoke|talked)|(?P<v_tweet>tweeted)|"
@@ -301,7 +304,7 @@ def payments(clause: Clause, topics: set[str]) -> Iterator[Said]:
         digits = next(found[group] for group in ("a", "b", "c") if found[group])
         sign = found["sign"] or found["code"] or found["before"] or ""
         currency = CURRENCIES.get(sign[:1].lower(), sign.upper()) if len(sign) != _CODE else sign
-        value = f"{kind} {_amount(digits, found['cents'] or found['bare']):.2f} {currency.upper()}"
+        value = f"{kind} {_amount(digits, found['cents'] or found['bare']) + (0.5 if found['half'] else 0):.2f} {currency.upper()}"
         if not supposed(clause, found.start()):
             yield said(clause, "payment", value, found.span())
     for found in _PAID.finditer(clause.text):
