@@ -79,6 +79,11 @@ _NOT_IT = re.compile(
     r"(?:did|do|does|was|has|have|is|are|were|wo)n't)\b",
     re.I,
 )
+_GOES = re.compile(
+    r"^(?:(?:will|does|is|are|am)\b)[^?]*\b(?:leav\w*|go|going(?! to)|fly\w*|depart\w*|operat\w*|running|"
+    r"happening|still on|take off|taking off)\b(?! (?:late|on time))",
+    re.I,
+)
 _BARE = 6  # words of a first sentence that says hardly more than yes or no
 _ASKABLE = {"status", "departure", "gate", "seat", "tier", "booking_status", "flight", "insurance"}
 
@@ -98,6 +103,10 @@ def by_yes_or_no(
     no = word["word"].lower().startswith("no") or bool(word["denied"] or _NOT_IT.match(first.text))
     as_told = question.replace("?", ".")  # a question states nothing, its words as a statement do
     put = [one for one in claims(as_told, carriers, topics) if one.attribute in _ASKABLE]
+    goes = "flight_status" in topics and _GOES.search(question)
+    if goes and not any(one.attribute in ("status", "departure") for one in put):
+        clause = Clause(answer, 0, None, (), answer)
+        put += [Said("status", "cancelled" if no else "going", 0, 0, clause, negated=no)]
     if "contact" in topics:
         put += [_contact_put(question, answer)]
     spoken = {one.attribute for one in said}

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -182,7 +181,7 @@ def of_figure(bench: Bench, said: Said) -> Claim | None:
         return None
     entity, readings = f"report/{kind}", _readings(bench, kind)
     now = [reporting.truth(bench.database, kind, slots, bench.scope.now) for slots in readings]
-    true = _shown(kind, now[0])
+    true = _shown(now[0])
     if any(_holds(said, values) for values in now):
         return bench.claim(said, entity, true, "current")
     for slots in readings:
@@ -198,10 +197,10 @@ def missing(bench: Bench, topic: str) -> Claim | None:
     if kind is None:
         return None
     values = reporting.truth(bench.database, kind, _readings(bench, kind)[0], bench.scope.now)
-    return bench.verdict((f"report/{kind}", "figure"), "", _shown(kind, values), "missing", None)
+    return bench.verdict((f"report/{kind}", "figure"), "", _shown(values), "missing", None)
 
 
-def _shown(kind: Kind, values: Values) -> str:
+def _shown(values: Values) -> str:
     return ", ".join(f"{label} {figure:g}" for label, figure in values[:5]) or "none"
 
 
@@ -210,7 +209,7 @@ _HOURS = re.compile(rf"\b(?:(?P<many>{IN_WORDS}|\d+|couple of)\s+)?hours?\b", re
 
 def _readings(bench: Bench, kind: Kind) -> list[Slots]:
     """What the question may span. Complaints of no named hours: the last one, or today's."""
-    now = bench.scope.now.astimezone(ZoneInfo(bench.database.get("world")["zone"]))
+    now = bench.scope.now.astimezone(bench.scope.zone)
     if kind == "complaints":
         found = _HOURS.search(bench.question)
         if found is None:

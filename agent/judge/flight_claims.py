@@ -77,7 +77,12 @@ _NOUN = re.compile(
 
 def _subject(clause: Clause, place: int) -> str:
     """What the words at a place are said of: the noun or the flight number nearest before them."""
-    nouns = [(m.start(), str(m.lastgroup)) for m in _NOUN.finditer(clause.text[:place])]
+    comma = clause.text.rfind(",", 0, place)
+    nouns = [
+        (m.start(), str(m.lastgroup))
+        for m in _NOUN.finditer(clause.text[:place])
+        if m[0].lower() != "you" or m.start() > comma  # "as you asked, it was cancelled"
+    ]
     nouns += [(m.start, "flight") for m in mentions.flights(clause.text[:place])]
     return max(nouns, default=(0, "flight"))[1]
 

@@ -7,7 +7,7 @@ from datetime import date
 
 from agent import mentions
 from agent.answer import Claim
-from agent.judge import holds
+from agent.judge import holds, trip_verdicts
 from agent.judge.bench import Bench, Shown
 from agent.judge.clauses import Said
 from agent.judge.history import Holds
@@ -61,6 +61,8 @@ def of_flight(bench: Bench, said: Said) -> Claim:
     """The verdict on a claim about a flight."""
     keys, named = flights_meant(bench, said)
     scope = bench.scope
+    if not keys and not named and said.value == "cancelled":  # nothing but a booking can be meant
+        return trip_verdicts.of_booking(bench, replace(said, attribute="booking_status"))
     called_off = _called_off(bench, keys)
 
     def test(row: Row) -> bool:

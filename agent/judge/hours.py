@@ -33,6 +33,9 @@ _AT_HOUR = re.compile(  # at four, from gate C4
     r"and not|rather)\b)",
     re.I,
 )
+_BY_TIME = re.compile(  # "at JFK by 1:05 PM", but "delayed by 2:15"
+    r"(?<!delayed )\bby (?P<time>\d{1,2}[:.][0-5]\d\s?[ap]\.?m\b|(?:[01]\d|2[0-3]):[0-5]\d)", re.I
+)
 _CLOCK_LENGTH = re.compile(
     r"(?<![\d:.])(\d{1,2})[:.h]([0-5]\d)\s?(?:hours?|hrs|h)\b(?! local)", re.I
 )
@@ -100,6 +103,9 @@ def _terse(text: str) -> Iterator[SpokenTime]:
     for match in _HALF.finditer(text):
         minute = (number(match["hour"]) * 60 + 30) % _HALF_DAY
         yield SpokenTime(frozenset({minute, minute + _HALF_DAY}), match.start(), match.end())
+    for match in _BY_TIME.finditer(text):
+        for one in plain.times(match["time"]):
+            yield SpokenTime(one.minutes, *match.span("time"))
     for match in _AT_HOUR.finditer(text):
         hour = number(match["hour"])
         if hour <= _HALF_DAY // 60:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Column, Table, select
 from sqlalchemy.engine import Connection
@@ -18,15 +19,17 @@ from agent.judge.history import Change, History, State
 from pipeline import schema
 from pipeline.clock import from_rfc3339
 from pipeline.images import Row, image
+from pipeline.schema import get_control
 
 _OVER = timedelta(hours=6)  # as in `knowledge`: when "my flight" no longer means a flight
 
 
 @dataclass
 class Scope:
-    """Rows of the record by key. `now` is airline time."""
+    """Rows of the record by key. `now` is airline time, `zone` the airline's."""
 
     now: datetime
+    zone: ZoneInfo
     customer: Row | None
     bookings: dict[str, Row]
     bags: dict[str, Row]
@@ -52,6 +55,13 @@ class Scope:
     def carriers(self) -> set[str]:
         """Two-letter codes of the flights in scope."""
         return {key[:2] for key in self.flights}
+
+    def told_at(self) -> set[int]:
+        """Minutes of the airline's day of the customer's contacts and payments, and of now."""
+        heard = [row["occurred_at"] for row in (*self.interactions, *self.payments)]
+        moments = [self.now, *map(from_rfc3339, heard)]
+        at = [one.astimezone(self.zone) for one in moments]
+        return {one.hour * 60 + one.minute for one in at}
 
     def next_flights(self) -> list[str]:
         """The flight that "my flight" means, in a list: the next one, else the last one."""
@@ -88,6 +98,7 @@ def read(
     """
     scope = Scope(
         now=now,
+        zone=ZoneInfo(get_control(connection, "world", {}).get("zone", "UTC")),
         customer=image(connection, "customer", customer_id),
         bookings=_owned(connection, schema.bookings.c.locator, "booking", customer_id),
         bags=_bags(connection, customer_id),

@@ -18,6 +18,13 @@ _FREE = re.compile(
     r"(?:free|available|vacant|open|taken|occupied)\b",
     re.I,
 )
+_OFFERED_SEATS = re.compile(
+    r"\b(?:free|available|vacant|open|other|spare|alternative)(?: \w+)? seats?\b[^.;]*$", re.I
+)
+_IN_GENERAL = re.compile(
+    r"\s+(?:costs?|is (?:full|available|sold out)|seats?|upgrades?|fares?|passengers)\b", re.I
+)
+_COVERS = re.compile(r"\s+(?:covers?|would|polic|can|costs?|claims?|pays?)", re.I)
 _NEGATED = re.compile(NOT + r"(?:\s+\w+){0,5}\s*$", re.I)
 _SEAT_CODE = r"\d{1,2}\s?[A-K]\b"
 
@@ -52,7 +59,7 @@ def seats(clause: Clause, topics: set[str]) -> Iterator[Said]:
         seated = (
             "seat" in topics or _SEATED.search(clause.sentence) or re.search(r"\bin\s+$", before)
         )
-        free = _FREE.match(after)
+        free = _FREE.match(after) or _OFFERED_SEATS.search(before)
         if seated and not free and not at_gate and not old and not supposed(clause, found.start()):
             start = _from_noun(clause.text, found.start(), r"seat\s+(?:is\s+)?(?:now\s+)?$")
             yield said(clause, "seat", (found[1] + found[2]).upper(), (start, found.end()))
@@ -123,11 +130,13 @@ def _cabin_and_insurance(clause: Clause) -> Iterator[Said]:
     """The cabin of a booking, and its insurance."""
     for pattern in (_CABIN, _CABIN_IN):
         for found in pattern.finditer(clause.text):
-            if not supposed(clause, found.start()):
+            general = _IN_GENERAL.match(clause.text[found.end() :])
+            if not general and not supposed(clause, found.start()):
                 yield said(clause, "cabin", found["cabin"].lower(), found.span())
     if re.search(_BOOKING + r"|\byou\b|\bit\b|\bi\b", clause.sentence, re.I):
         for found in _INSURED.finditer(clause.text):
-            if not supposed(clause, found.start()):
+            general = _COVERS.match(clause.text[found.end() :])
+            if not general and not supposed(clause, found.start()):
                 no = found["not"] or _NEGATED.search(clause.text[: found.start()])
                 yield said(clause, "insurance", "no" if no else "yes", found.span())
 
@@ -224,7 +233,8 @@ def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
 
 _TIER = re.compile(
     r"\b(?P<a>gold|silver|regular)"
-    r"(?=\s+(?:\w+\s+){0,2}?(?:member|status|tier|level|card|customer))|"
+    r"(?=\s+(?:\w+\s+){0,2}?(?:member\b|status|tier|level|card\b|customer\b))|"
+    r"\bone of our (?:\w+ )?(?P<d>gold|silver|regular)\b|"
     r"\b(?:tier|status|level|membership)(?: is| of|:)?(?: now| still)? "
     r"(?P<b>gold|silver|regular)\b|"
     r"\byou(?: are|'re)(?: now| still| a)* (?P<c>gold|silver|regular)\b",
@@ -346,6 +356,8 @@ def contacts(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Contacts that the text says were seen, or were not (negated)."""
     for found in _SEEN.finditer(clause.text):
         groups = found.groupdict()
+        if "contact" not in topics and (groups["t_any"] or groups["t_chat"]):
+            continue  # "thank you for your message" is said to anybody who writes
         channel = next((name for name, words in groups.items() if words), "any")
         plain = channel.split("_")[-1]
         denied = re.search(_DENYING, found[0], re.I)

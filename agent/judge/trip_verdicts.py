@@ -117,7 +117,8 @@ def of_payment(bench: Bench, said: Said) -> Claim | None:
     if match:
         return bench.claim(said, f"payment/{match[0]['payment_id']}", true, "current")
     in_general = "payment" not in bench.topics and not _GIVEN.search(said.clause.text)
-    if in_general and policies.names_amount(scope.policies, said.value):
+    of_policy = policies.names_amount(bench.scope.policies, said.value)
+    if in_general and (of_policy or said.value.startswith("any ")):  # a price, a fee
         return None
     return bench.claim(said, "payment", true or "none", "wrong")
 
