@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -19,6 +20,7 @@ from pipeline.images import Row
 
 _TALKED_OF = timedelta(hours=24)  # how far back "did you see my tweet?" asks
 
+_NAMES_PAYMENT = re.compile(r"refund|voucher|reimburs", re.I)  # "money" may be either
 _GONE = {"cancelled", "departed", "landed"}
 _ENDS = {"departure", "arrival", "gate"}
 _COVERS: dict[str, set[str]] = {
@@ -57,7 +59,7 @@ def missing(bench: Bench) -> list[Claim]:
 
 def _is_covered(bench: Bench, topic: str) -> bool:
     if topic == "policy":
-        return policies.covered(bench.answer, bench.scope.policies)
+        return policies.covered(bench)
     return any(_covers(said, topic) for said in bench.said)
 
 
@@ -134,7 +136,7 @@ def _contact(bench: Bench, topic: str) -> Claim | None:
 
 
 def _payment(bench: Bench, topic: str) -> Claim | None:
-    kind = payment_asked(bench.question)
+    kind = payment_asked(bench.question) if _NAMES_PAYMENT.search(bench.question) else "any"
     known = [row for row in bench.scope.payments if kind in ("any", row["payment_type"])]
     if not known:
         return None

@@ -68,7 +68,8 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
 # --- yes and no -----------------------------------------------------------------------------------
 
 _YES_NO = re.compile(
-    r"^\W*(?P<word>yes|yeah|yep|correct|indeed|no|nope|not any ?more|"
+    r"^\W*(?P<word>yes|yeah|yep|correct|indeed|absolutely|certainly|definitely|of course|affirmative|"
+    r"that's right|loud and clear|no|nope|not any ?more|"
     r"(?:it|we|i|they|you) (?:\w+ly |sure |indeed )?(?:did|do|was|has|have|had|is|are|were|will)"
     r"(?P<denied> not|n't)?(?= indeed\b|[,.;:!]| [-–—]|\s*$)|"
     r"(?:indeed|certainly|of course|sure),? (?:it|we|i|they|you) (?:did|do|was|has|have|is|are))\b",
@@ -86,6 +87,7 @@ _GOES = re.compile(
 )
 _BARE = 6  # words of a first sentence that says hardly more than yes or no
 _ASKABLE = {"status", "departure", "gate", "seat", "tier", "booking_status", "flight", "insurance"}
+_ASKABLE |= {"bag_status", "bag_location"}
 
 
 def by_yes_or_no(
@@ -110,6 +112,8 @@ def by_yes_or_no(
     if "contact" in topics:
         put += [_contact_put(question, answer)]
     spoken = {one.attribute for one in said}
+    if spoken & {"bag_status", "bag_location"}:
+        spoken |= {"bag_status", "bag_location"}
     if spoken & {"departure", "delay"}:
         spoken.add("status")  # who names a time has said how the flight stands
     return [

@@ -23,7 +23,7 @@ _COUNT = re.compile(
     re.I,
 )
 _ASKED = re.compile(
-    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN})s?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|delayed))?",
+    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN})(?:s|ed)?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|delayed))?",
     re.I,
 )
 _BARE = re.compile(
@@ -31,8 +31,8 @@ _BARE = re.compile(
     r"(?:(?:just|only|exactly|precisely|you have|there (?:is|are)|that's|that would be|it's|i count|"
     r"there (?:were|was|have been|has been)|we(?:'ve| have) (?:received|cancelled|paid|counted)|"
     r"we received|i see|we have|we've had|we've got)\s+)*(?:just |only )?"
-    rf"(?:the\s+)?(?P<number>both|none|neither|nil|{_NUMBER})\b(?!\s*[:.]\d|\s+[a-z]*(?:hour|minute|o'clock))"
-    r"(?=\s*(?:[:,.;!(–—-]|$|of them|in total|so far|today|altogether|overall|as of))",
+    rf"(?:the\s+)?(?P<number>both|none|neither|nil|once|twice|thrice|{_NUMBER})\b(?!\s*[:.]\d|\s+[a-z]*(?:hour|minute|o'clock))"
+    r"(?=\s*(?:[:,.;!(–—-]|$|of them|in total|so far|yet|times|up to now|thus far|today|altogether|overall|as of))",
     re.I,
 )
 _ENDING = re.compile(
@@ -40,7 +40,18 @@ _ENDING = re.compile(
     rf"(?:just |only |exactly )?(?P<number>none|nil|{_NUMBER})\**\W*$",
     re.I,
 )
-_NAMED = {"nil": 0, "just a": 1, "only a": 1, "a single": 1, "both": 2, "none": 0, "neither": 0}
+_NAMED = {
+    "once": 1,
+    "twice": 2,
+    "thrice": 3,
+    "nil": 0,
+    "just a": 1,
+    "only a": 1,
+    "a single": 1,
+    "both": 2,
+    "none": 0,
+    "neither": 0,
+}
 _DENIED = re.compile(r"\b(?:no|any) (?:booking|reservation)s?\b", re.I)
 _CHANNELS = ("tweet", "call", "email", "message")
 _PAYMENTS = {"voucher": "voucher_issued", "refund": "refunded"}

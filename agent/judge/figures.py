@@ -92,6 +92,13 @@ _MANY = re.compile(r"\b(?:about|around|some|roughly|approximately|nearly|almost|
 _LEAST = re.compile(r"\b(?:over|more than|at least)\s+$", re.I)
 
 
+_NOT_ANY = re.compile(
+    rf"(?:\bnot|n't|\bnever)\b(?: \w+){{0,2}} (?:cancell?ed|received|had|paid|refunded|got|recorded|logged)\b"
+    rf"[^.;]*\b(?:any|a single|one)\b[^.;]*\b(?:{_NOUN})",
+    re.I,
+)
+
+
 def speaks_of_airline(clause: Clause) -> bool:
     """Whether a clause gives a figure of the whole airline, and so states nothing of this customer.
 
@@ -102,7 +109,9 @@ def speaks_of_airline(clause: Clause) -> bool:
 
 def claims(clause: Clause, kind: Kind) -> Iterator[Said]:
     """The figures of a kind that a clause states: `complaints 2`, `tweet 1`, `LGA|MIA 1`."""
-    if is_disclaimed(clause.text) or re.search(r"\byour\b", clause.text, re.I):
+    if is_disclaimed(clause.text) and not _NOT_ANY.search(clause.text):
+        return
+    if re.search(r"\byour\b", clause.text, re.I):
         return
     if kind == "delays_by_route":
         yield from _routes(clause)
@@ -121,7 +130,7 @@ def claims(clause: Clause, kind: Kind) -> Iterator[Said]:
 
 
 def _totals(clause: Clause, kind: Kind) -> Iterator[Said]:
-    if found := _NOBODY.search(clause.text):
+    if found := _NOBODY.search(clause.text) or _NOT_ANY.search(clause.text):
         yield said(clause, "figure", f"{_TOTAL[kind]} 0", found.span())
         return
     nouns = {"cancelled_flights": "flight cancellation departure", "refunds": "refund"}

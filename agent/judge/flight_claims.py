@@ -22,7 +22,8 @@ _STATUS: tuple[tuple[str, str], ...] = (
     (
         "cancelled",
         r"cancell?ed|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
-        r"(?:had|have|forced) to cancel|(?:forced|caused|obliged|made|led) us to cancel|called off|scrubbed|scrapped|axed|binned|grounded|"
+        r"(?:had|have|forced) to cancel|(?:forced|caused|obliged|made|led) us to cancel|called off|scrubbed|scrapped|axed|binned|canned|dead\b|grounded|"
+        r"out of the schedule|"
         r"(?:not|isn't|won't be) happening|pulled from (?:the|our) schedule|"
         r"(?:is|are|was|will|does|has)(?:\s+(?:not|no longer)|n't)\s+(?:be )?"
         r"(?:flying|fly|going(?: ahead)?|go ahead|operat(?:e|ing)|leav(?:e|ing)|depart(?:ing)?|"
@@ -54,6 +55,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
     (
         "landed",
         r"landed|touched down|wheels down|on the ground|got in\b|(?:has|have|had|already|just) (?:already |just )?arrived|"
+        r"(?<=n't )arrived|(?<=not )arrived|(?<=not yet )arrived|(?<=n't yet )arrived|"
         r"arrived (?:at|in|on)\b",
     ),
     (
@@ -182,9 +184,9 @@ def _is_of_other(value: str, subject: str, *, about_bag: bool) -> bool:
 _DEPART = (
     r"leav\w*|left|depart\w*|tak(?:e|es|en|ing) off|took off|take-?off|go(?:es|ing)? (?:at|out)"
 )
-_DEPART += r"|[es]td\b|dep\b|wheels up|out of [A-Z]|due out|away (?:at|by)|off the ground|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
+_DEPART += r"|[es]td\b|dep\b|wheels up|out of (?-i:[A-Z])|due out|away (?:at|by)|off the ground|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
 _ARRIVE = r"arriv\w*|land\w*|get(?:s|ting)? (?:in|there|to|you)|touch\w* down|due (?:there|in)|"
-_ARRIVE += r"reach\w*|be (?:in|there|home)|into [A-Z]|[es]ta\b|wheels down|touch-?down|on the ground|have you (?:in|at|there|back|home)"
+_ARRIVE += r"reach\w*|be (?:in|there|home)|into (?-i:[A-Z])|[es]ta\b|wheels down|touch-?down|on the ground|have you (?:in|at|there|back|home)"
 _OTHER = r"tweet\w*|call(?:ed)?\b(?! off)|message\w*|wrote|written|e-?mail\w*|complaint|chat|"
 _OTHER += r"post(?:ed)?\b|"
 _OTHER += (
@@ -197,7 +199,7 @@ _ROLE = re.compile(
 _PLANNED = re.compile(
     r"\b(?:instead of|was to|were to|was due|were due|was set|originally|was scheduled|had been|"
     r"(?<!now )(?<!is )planned|"
-    r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted) from|"
+    r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted|delayed|put back|rescheduled|slipped) from|"
     r"scheduled (?:departure|time)|previously|used to|earlier than|would have|was going to|"
     r"should have (?!you)|not the|than (?:the )?|it was|which was)\b",
     re.I,
@@ -328,6 +330,8 @@ _GATE = re.compile(
 _GATE_LOOSE = re.compile(r"\b(?:from|at|to)\s+(?P<code>[A-Z]\d{1,3})(?![\w:])")
 _GATE_BARE = re.compile(r"(?<![\w])(?P<code>[A-Z] ?\d{1,3}|[a-z]\d{1,3})(?![\w:]|\.\d)")
 _NO_GATE = re.compile(
+    r"\bgates?\b[^.;]{0,30}?(?:\bnot|n't|\byet to|\bstill to|\bto be) (?:yet )?(?:be |been )?"
+    r"(?:assigned|announced|known|set|published|confirmed|allocated|available|posted|decided)|"
     r"\bno gate\b|\bgate (?:has |is |was )?(?:not|n't) (?:yet )?(?:been )?(?:assigned|known|set)|"
     r"without a gate|(?:not|n't) (?:yet )?(?:been )?(?:assigned|given) a gate|"
     r"\bgate (?:is )?(?:still )?to be (?:announced|confirmed)|gate tba",

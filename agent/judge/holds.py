@@ -144,7 +144,8 @@ def bag_holds(said: Said, row: Row) -> bool:
     """Whether a claim about a bag is true of a state of it."""
     if said.attribute == "bag_status":
         return bool(row["status"] == said.value) != said.negated
-    return bool(row["location"]) and same_place(said.value, row["location"])
+    there = bool(row["location"]) and same_place(said.value, row["location"])
+    return there != said.negated
 
 
 def same_place(said: str, location: str) -> bool:

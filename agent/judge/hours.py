@@ -25,6 +25,15 @@ _WORDED = re.compile(
     r"(?P<m>(?:ten|fifteen|twenty|thirty|forty|fifty)(?:-?five)?)\b",
     re.I,
 )
+_TWELVE = (  # nine twenty-five p.m.
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+)
+_TWELVE_HOURS = re.compile(
+    rf"\b(?P<hour>{_TWELVE})[\s-](?P<minute>(?:oh|o)[\s-]five|ten|fifteen|(?:twenty|thirty|forty|fifty)(?:-five)?)\b"
+    r"(?!\s*(?:hundred|dollars|euros|pounds|minutes|hours|USD|EUR|GBP))"
+    r"(?:\s*(?:(?P<half>[ap])\.?m\b|(?:in the|this) (?P<part>morning|afternoon|evening)|tonight))?",
+    re.I,
+)
 _HALF = re.compile(rf"\bhalf (?P<hour>{IN_WORDS}|1[0-2]|[1-9])\b", re.I)  # half seven: 7:30
 _ISH = re.compile(r"(?<![\d:.])(?P<hour>1[0-2]|[1-9])-?ish\b", re.I)
 _AT_HOUR = re.compile(  # at four, from gate C4
@@ -100,6 +109,14 @@ def _terse(text: str) -> Iterator[SpokenTime]:
             continue
         if hour < _HOURS:
             yield _time(hour * 60 + minute, match)
+    for match in _TWELVE_HOURS.finditer(text):
+        minute = number(match["hour"]) * 60 + number(re.sub(r"oh?[\s-]", "", match["minute"]))
+        early = (match["half"] or "p").lower() == "a" or match["part"] == "morning"
+        late = not early and (match["half"] or match["part"])
+        halves = {minute % _HALF_DAY} if early else set()
+        halves |= {minute % _HALF_DAY + _HALF_DAY} if late else set()
+        both = {minute % _HALF_DAY, minute % _HALF_DAY + _HALF_DAY}
+        yield SpokenTime(frozenset(halves or both), *match.span())
     for match in _HALF.finditer(text):
         minute = (number(match["hour"]) * 60 + 30) % _HALF_DAY
         yield SpokenTime(frozenset({minute, minute + _HALF_DAY}), match.start(), match.end())

@@ -42,9 +42,7 @@ def quoted(history: History, rows: Sequence[Row], answer: str) -> list[tuple[int
     spans = []
     for sentence in sentences(_without_marks(answer)):
         words = _after_colon(sentence.text)
-        texts = [row["text"] for row in rows]
-        for row in rows:
-            texts += [state.row["text"] for state in history.states("policy", row["slug"])]
+        texts = [text for row in rows for text in _texts(history, row)]
         if len(tokens(words)) >= _SHORTEST and any(_contains(text, words) for text in texts):
             start = sentence.start + sentence.text.index(words)
             spans.append((start, start + len(words)))
@@ -58,8 +56,9 @@ def _in_own_words(bench: Bench) -> Claim | None:
     with other numbers is not judged, for they may be of something else.
     """
     said = _told(bench.answer)
-    row = max(bench.scope.policies, key=lambda row: _shared(said, row), default=None)
-    if row is None or not _enough(said, row):
+    texts = {row["slug"]: _texts(bench.history, row) for row in bench.scope.policies}
+    row = max(bench.scope.policies, key=lambda row: _shared(said, texts[row["slug"]]), default=None)
+    if row is None or not _enough(said, texts[row["slug"]]):
         return None
     numbers = {word for word in said if word.isdigit()}
 
@@ -72,10 +71,15 @@ def _in_own_words(bench: Bench) -> Claim | None:
     return _claim(bench, row, "", "stale", by) if by else None
 
 
-def covered(answer: str, policies: Sequence[Row]) -> bool:
-    """Whether an answer, in whatever words, speaks of what one of the policies says."""
-    said = _told(answer)
-    return any(_enough(said, row) for row in policies)
+def covered(bench: Bench) -> bool:
+    """Whether the answer, in whatever words, speaks of what one of the policies says or said."""
+    said = _told(bench.answer)
+    return any(_enough(said, _texts(bench.history, row)) for row in bench.scope.policies)
+
+
+def _texts(history: History, row: Row) -> list[str]:
+    """What a policy says, and what it once said."""
+    return [row["text"], *(one.row["text"] for one in history.states("policy", row["slug"]))]
 
 
 def _told(answer: str) -> set[str]:
@@ -83,12 +87,12 @@ def _told(answer: str) -> set[str]:
     return content(" ".join(told))
 
 
-def _shared(said: set[str], row: Row) -> int:
-    return len(said & content(row["text"]))
+def _shared(said: set[str], texts: Sequence[str]) -> int:
+    return max(len(said & content(text)) for text in texts)
 
 
-def _enough(said: set[str], row: Row) -> bool:
-    return _shared(said, row) >= min(_SHARED, max(_FEW, len(said) / 2))
+def _enough(said: set[str], texts: Sequence[str]) -> bool:
+    return _shared(said, texts) >= min(_SHARED, max(_FEW, len(said) / 2))
 
 
 def asked_about(question: str, policies: Sequence[Row]) -> Row | None:

@@ -57,9 +57,11 @@ class Scope:
         return {key[:2] for key in self.flights}
 
     def told_at(self) -> set[int]:
-        """Minutes of the airline's day of the customer's contacts and payments, and of now."""
-        heard = [row["occurred_at"] for row in (*self.interactions, *self.payments)]
-        moments = [self.now, *map(from_rfc3339, heard)]
+        """Minutes of the airline's day at which the record was told something of this, and of now."""
+        told = [row["occurred_at"] for row in (*self.interactions, *self.payments)]
+        told += [row["changed_at"] for row in (*self.bookings.values(), *self.bags.values())]
+        told += [row["status_changed_at"] for row in self.flights.values()]
+        moments = [self.now, *map(from_rfc3339, told)]
         at = [one.astimezone(self.zone) for one in moments]
         return {one.hour * 60 + one.minute for one in at}
 

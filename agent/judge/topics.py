@@ -28,11 +28,11 @@ _NOUNS = (
     ("bag", re.compile(r"\b(?:bags?|baggage|luggage|suitcases?)\b")),
     ("tier", re.compile(r"\btier\b|\b(?:gold|silver|regular)\b|member|loyalty")),
     ("gate", re.compile(r"\bgate\b")),
-    ("seat", re.compile(r"\bseats?\b|\bsit(?:ting)?\b")),
+    ("seat", re.compile(r"\bseats?\b|\bsit(?:ting)?\b|\b\d{1,2}[a-k]\b")),
     (
         "booking",
         re.compile(
-            r"passengers|people|\bcabin\b|\bclass\b|\btrip\b|insured|another flight|\bbook(?:ing|ed)|\bam i (?:still )?on\b"
+            r"passengers|people|\bcabin\b|\bclass\b|\btrip\b|insur|\beconomy\b|\bbusiness\b|another flight|\bbook(?:ing|ed)|\bam i (?:still )?on\b"
         ),
     ),
     ("arrival", re.compile(r"\barriv|\bland\b|\bget (?:in|to)\b|touch ?down")),
@@ -53,6 +53,7 @@ _TELLING = re.compile(
     r"what|which|who|how|status|my (?:refund|voucher)\?)\b"
 )
 _COUNTS = re.compile(r"\bhow many\b|\bnumber of\b")
+_TOGETHER = {"gate", "seat", "arrival"}  # are often asked for in one breath
 _HOW_LATE = re.compile(r"\bhow (?:late|delayed)\b|\b(?:late|delay(?:ed|s)?|behind)\b")
 
 
@@ -64,9 +65,10 @@ def topics_of(question: str) -> set[str]:
     if _is_wish(folded):
         return set()
     more = {"count"} if _COUNTS.search(folded) else set()
-    named = next((topic for topic, nouns in _NOUNS if nouns.search(folded)), None)
+    nouns = [topic for topic, words in _NOUNS if words.search(folded)]
+    named = set(nouns) & _TOGETHER if nouns and nouns[0] in _TOGETHER else set(nouns[:1])
     more |= {"delay"} if _HOW_LATE.search(folded) else set()
-    return ({named} if named else set(intents_of(question))) | more
+    return (named or set(intents_of(question))) | more
 
 
 def _figure_asked(folded: str) -> Kind | None:
@@ -81,7 +83,13 @@ _MINE = re.compile(
 )
 _MANY = r"(?:how many|number of|count of|how much|total of|tally)\b"
 _FIGURES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("complaints", re.compile(rf"{_MANY}[^?]*complain|complaints? (?:count|figure|number)")),
+    (
+        "complaints",
+        re.compile(
+            rf"{_MANY}[^?]*complain|complain[^?]*\bhow many|"
+            r"complaints? (?:count|figure|number)"
+        ),
+    ),
     (
         "delays_by_route",
         re.compile(

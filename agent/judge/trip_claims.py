@@ -38,7 +38,9 @@ _ROW_SEAT = re.compile(
     re.I,
 )
 _NO_SEAT = re.compile(
-    r"\bno seat\b|\bwithout a seat\b|seat (?:has |is )?not (?:yet )?(?:been )?", re.I
+    r"\bno seat\b|\bwithout a seat\b|(?:n't|not) (?:yet )?(?:have|got|been (?:assigned|given|allocated)) "
+    r"a seat|seat (?:has |is )?not (?:yet )?(?:been )?",
+    re.I,
 )
 
 
@@ -57,7 +59,10 @@ def seats(clause: Clause, topics: set[str]) -> Iterator[Said]:
         at_gate = re.search(r"\bgate\s+(?:is\s+)?$", before, re.I)
         old = told_as_past(before, after, _SEAT_CODE) or _NOT_NEAR.search(before)
         seated = (
-            "seat" in topics or _SEATED.search(clause.sentence) or re.search(r"\bin\s+$", before)
+            "seat" in topics
+            or _SEATED.search(clause.sentence)
+            or re.search(r"\bin\s+$", before)
+            or (re.search(r"\byou\b", clause.text, re.I) and found[0].isupper())
         )
         free = _FREE.match(after) or _OFFERED_SEATS.search(before)
         if seated and not free and not at_gate and not old and not supposed(clause, found.start()):

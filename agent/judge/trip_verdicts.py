@@ -30,7 +30,9 @@ def of_booking(bench: Bench, said: Said) -> Claim:
     """The verdict on a claim about a booking: status, cabin, insurance, flight, seat."""
     rows = _bookings_meant(bench, said)
     after = said.clause.text[said.end - said.clause.start :][:_NEAR]
-    flight = said.flight if said.attribute == "seat" and not _OTHER_LEG.search(after) else None
+    asked = [one.key for one in mentions.flights(bench.question, bench.scope.carriers)]
+    on = said.flight or next(iter(asked), None)
+    flight = on if said.attribute == "seat" and not _OTHER_LEG.search(after) else None
 
     def test(row: Row) -> bool:
         return holds.booking_holds(said, row, flight)
