@@ -63,7 +63,7 @@ class ReportAnswer:
 class Read(Protocol):
     """A source of totals: an arm's rows, or the record."""
 
-    def __call__(self, name: Measure, start: datetime, end: datetime) -> Totals: ...
+    def __call__(self, name: Measure, start: datetime, end: datetime, /) -> Totals: ...
 
 
 def report(

@@ -46,9 +46,10 @@ def _is_doubtful(bench: Bench, said: Said, claim: Claim) -> bool:
     Where nothing was asked about flights and the sentence speaks of none, a time or a `delay` is of
     something else; and a time at which the record was told something may be the time of that.
     """
-    if claim.status != "wrong" or said.attribute not in _OF_FLIGHT or said.clause.named_here:
+    if claim.status != "wrong" or said.attribute not in _OF_FLIGHT:
         return False
-    of_none = not bench.topics & _ASKS_OF_FLIGHT and not FLIGHT_NOUN.search(said.clause.sentence)
+    named = bench.topics & _ASKS_OF_FLIGHT or said.clause.named_here
+    of_none = not named and not FLIGHT_NOUN.search(said.clause.sentence)
     asked = bench.topics & {"departure", "arrival"}
     return of_none or (not asked and said.guessed and bool(said.minutes & bench.scope.told_at()))
 
@@ -57,5 +58,26 @@ def verdicts(bench: Bench) -> list[Claim]:
     """The verdict on every claim of the answer, in the order of the text."""
     judged = [(said, _OF[said.attribute](bench, said)) for said in bench.said]
     found = [claim for said, claim in judged if claim and not _is_doubtful(bench, said, claim)]
+    found = _as_told_last(found, {one.start for one in bench.said if one.guessed})
     implied = flight_verdicts.left_behind(bench)
     return [*found, *([implied] if implied else []), *policies.verdicts(bench)]
+
+
+def _as_told_last(found: list[Claim], guessed: set[int]) -> list[Claim]:
+    """The claims without those that the answer itself goes on to correct.
+
+    `It was on time until two and is cancelled now`: what is stale but followed by what is current
+    of the same is told as history. What is wrong and was only guessed to be a time of that flight
+    is of something else where the answer gives the true time as well (boarding, check-in).
+    """
+    current = {(one.entity, one.attribute): one.start for one in found if one.status == "current"}
+
+    def stands(one: Claim) -> bool:
+        told = current.get((one.entity, one.attribute))
+        if told is None or one.start is None:
+            return True
+        if one.status == "stale":
+            return one.start > told or one.said == "airborne"  # "it left": so it has, and more
+        return one.status != "wrong" or one.start not in guessed
+
+    return [one for one in found if stands(one)]

@@ -101,6 +101,11 @@ _OFFERED = re.compile(
     r"(?:move|pay|refund|rebook|cancel|change|issue|give|offer|put|book)\b",
     re.I,
 )
+_REPLACED = re.compile(
+    r"\b(?:instead of|rather than|in place of|replac\w+|no longer on|not on)\s+(?:flight )?$", re.I
+)
+_MARKUP = str.maketrans({"*": " ", "_": " ", "`": " ", "|": ",", "·": ","})
+_LABEL = re.compile(r"(?m)^(\W*(?:\d\.)?\W*[A-Za-z][A-Za-z ]{1,18}?) [–—-] ")
 _ASKING = re.compile(
     r"^\W*(?:(?:so|and|or|but|also|in the meantime|now|ada|alternatively)\b\W*)?"
     r"(?:shall|would|should|could|can|may|do|does|did|are|is|have|has|will|want|how about|what|"
@@ -129,7 +134,7 @@ _ABOUT = re.compile(
 def clauses(text: str, carriers: set[str]) -> Iterator[Clause]:
     """The clauses of a text that may state something; offers and questions do not."""
     flight: str | None = None
-    for sentence in sentences(without_quotes(text)):
+    for sentence in sentences(_plain(without_quotes(text))):
         if _OFFERED.search(sentence.text) or _ASKING.match(sentence.text):
             continue
         for part, start in _parts(sentence.text, sentence.start):
@@ -137,6 +142,12 @@ def clauses(text: str, carriers: set[str]) -> Iterator[Clause]:
             flight = named[0].key if named else flight
             yield Clause(part, start, flight, tuple(named), sentence.text)
             flight = named[-1].key if named else flight
+
+
+def _plain(text: str) -> str:
+    """The text without its markup, every other character in its place: `**Gate** – C4`, `|`."""
+    bare = text.translate(_MARKUP)
+    return _LABEL.sub(lambda found: f"{found[1]} : ", bare)
 
 
 def _flights_named(part: str, carriers: set[str]) -> list[mentions.Mention]:
@@ -150,7 +161,8 @@ def _flights_named(part: str, carriers: set[str]) -> list[mentions.Mention]:
             )
             for found in _BARE_FLIGHT.finditer(part)
         ]
-    return sorted(named, key=lambda one: one.start)
+    now = [one for one in named if not _REPLACED.search(part[: one.start])]
+    return sorted(now, key=lambda one: one.start)
 
 
 def _parts(sentence: str, start: int) -> Iterator[tuple[str, int]]:

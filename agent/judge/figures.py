@@ -273,14 +273,14 @@ def _of_day(bench: Bench, kind: Kind, slots: Slots) -> _Past:
         for name in names
     }
 
-    def read(name: Measure, _start: datetime, _end: datetime) -> Totals:
+    def read(name: Measure, *_: datetime) -> Totals:
         return {key: round(many, 2) for key, many in totals[name].items() if round(many, 2)}
 
     for row in bench.history.events(measures.KINDS[names[0]]):
         undone = [*_counted(row.after, names, -1), *_counted(row.before, names, 1)]
-        undone = [(name, key, many) for name, key, many, at in undone if start <= at < end]
-        if undone:
-            for name, key, many in undone:
+        within = [(name, key, many) for name, key, many, at in undone if start <= at < end]
+        if within:
+            for name, key, many in within:
                 totals[name][key] += many
             yield reporting.truth(bench.database, kind, slots, now, read), Change.of(row)
 
@@ -327,7 +327,7 @@ class _Heard:
 def _until(heard: Iterable[_Heard], now: datetime) -> Callable[..., Totals]:
     """A reader of the totals of what had been heard at a moment."""
 
-    def read(_name: Measure, start: datetime, end: datetime) -> Totals:
+    def read(_: Measure, start: datetime, end: datetime) -> Totals:
         found: defaultdict[str, float] = defaultdict(float)
         for one in heard:
             if measures.window_start(start) <= one.at < end and one.at <= now:

@@ -22,7 +22,8 @@ _STATUS: tuple[tuple[str, str], ...] = (
     (
         "cancelled",
         r"cancell?ed|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
-        r"(?:had|have|forced) to cancel|(?:forced|caused|obliged|made|led) us to cancel|called off|scrubbed|scrapped|axed|binned|canned|dead\b|grounded|"
+        r"(?:had|have|forced) to cancel|(?:forced|caused|obliged|made|led) us to cancel|called off|scrubbed|scrapped|axed|binned|canned|dead\b|grounded|a no-go|"
+        r"(?:not|n't) (?:going to happen|going anywhere|take place|be operated|be running)|"
         r"out of the schedule|"
         r"(?:not|isn't|won't be) happening|pulled from (?:the|our) schedule|"
         r"(?:is|are|was|will|does|has)(?:\s+(?:not|no longer)|n't)\s+(?:be )?"
@@ -31,7 +32,8 @@ _STATUS: tuple[tuple[str, str], ...] = (
     ),
     (
         "on_time",
-        r"on time|on schedule|(?:as|according to) (?:planned|scheduled|plan|schedule)|"
+        r"on time|on schedule|to time\b|unaffected|good to go|"
+        r"no (?:known |reported )?(?:issues|disruptions?|changes to (?:your|the) (?:flight|departure))|(?:as|according to) (?:planned|scheduled|plan|schedule)|"
         r"punctual(?:ly)?"
         r"|no delays?|without (?:a |any )?delay|to schedule",
     ),
@@ -40,7 +42,8 @@ _STATUS: tuple[tuple[str, str], ...] = (
         r"(?<!no )(?<!without )(?<!any )delay(?:ed|s)?\b|"
         r"(?:running|is|be|are|departed|leaving|left|"
         r"hours?|minutes?|mins?|min|h|hrs?) late\b|behind schedule|pushed back|postponed|held up|"
-        r"later than (?:planned|scheduled)",
+        r"later than (?:planned|scheduled)|running behind|slipped|"
+        r"put back|moved back",
     ),
     (
         "departed",
@@ -190,7 +193,7 @@ _ARRIVE += r"reach\w*|be (?:in|there|home)|into (?-i:[A-Z])|[es]ta\b|wheels down
 _OTHER = r"tweet\w*|call(?:ed)?\b(?! off)|message\w*|wrote|written|e-?mail\w*|complaint|chat|"
 _OTHER += r"post(?:ed)?\b|"
 _OTHER += (
-    r"scan\w*|seen|check(?:ed)?[- ]?in|as of|update\w*|board\w*|gate closes?|closes|refund\w*|"
+    r"scan\w*|seen|check\w*|be at\b|turn up|head (?:to|for)|bag drop|as of|update\w*|board\w*|gate closes?|closes|refund\w*|"
 )
 _OTHER += r"voucher|issued|credited|paid|hand(?:ed)? in|cancell?ed|located|found|since"
 _ROLE = re.compile(
@@ -237,7 +240,7 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
         attribute: Attribute = "scheduled_departure" if was_old else role
         words = _with_verb(clause.text, one.start), one.end
         value = clause.text[one.start : one.end]
-        guessed = not _ROLE.search(clause.text)
+        guessed = not any(one["departure"] or one["arrival"] for one in _ROLE.finditer(clause.text))
         more = {"minutes": one.minutes, "at_least": at_least, "guessed": guessed}
         yield said(clause, attribute, value, words, **more)
     yield from _delays(clause, asked="delay" in topics)
@@ -250,10 +253,16 @@ def _is_old(before: str, after: str, *, after_old: bool) -> bool:
     return bool(_PLANNED.search(before) or from_it or then)
 
 
+_RELATIVE = re.compile(  # "forty minutes before departure"
+    r"\b(?:before|prior to|until|till|after|ahead of|of)\s+(?:your |the |its |our )?$", re.I
+)
+
+
 def _role(
     clause: Clause, start: int, after: str, topics: set[str]
 ) -> Literal["departure", "arrival"] | None:
-    roles = list(_ROLE.finditer(clause.text[:start]))
+    before = clause.text[:start]
+    roles = [one for one in _ROLE.finditer(before) if not _RELATIVE.search(before[: one.start()])]
     if _AFTER_TIME.match(after):
         return "departure"
     later = _ROLE.search(re.split(r"[,;]", after, maxsplit=1)[0])
@@ -283,7 +292,10 @@ def _with_verb(text: str, start: int) -> int:
     return found.start() if found and start - found.start() < _CLOSE else start
 
 
-_LATE = re.compile(r"^\W*(?:late|delay|behind|later than)|^\s*or so late", re.I)
+_LATE = re.compile(
+    r"^\W*(?:late\b|delay|behind|later than (?:planned|scheduled|expected|usual|the|its|originally))|^\s*or so late",
+    re.I,
+)
 _ABOUT = r"(?:just |only |a (?:bit|little) |slightly |well |a good )*"
 _ABOUT += r"(?:about|around|some|roughly|approximately|almost|nearly|under|over|more than|"
 _ABOUT += r"at least|upwards of|approx\.?|a good|in excess of)?\s*$"

@@ -9,7 +9,7 @@ from agent import mentions
 from agent.answer import Claim
 from agent.judge import holds, trip_verdicts
 from agent.judge.bench import Bench, Shown
-from agent.judge.clauses import Said
+from agent.judge.clauses import Attribute, Said
 from agent.judge.history import Holds
 from agent.judge.scope import Scope
 from pipeline.images import Row
@@ -78,10 +78,18 @@ def of_flight(bench: Bench, said: Said) -> Claim:
         return claim
     if other := _elsewhere(bench, said, (keys, named), test, shown):
         return other
-    if said.guessed and said.attribute == "departure":
-        as_arrival = of_flight(bench, replace(said, attribute="arrival", guessed=False))
-        return claim if as_arrival.status == "wrong" else as_arrival
+    if said.guessed:
+        return _of_other_end(bench, said) or claim
     return claim
+
+
+def _of_other_end(bench: Bench, said: Said) -> Claim | None:
+    """The verdict on a time of no said end of a flight, taken for one of the other end."""
+    other: dict[str, Attribute] = {"departure": "arrival", "arrival": "departure"}
+    if said.attribute not in other:
+        return None
+    claim = of_flight(bench, replace(said, attribute=other[said.attribute], guessed=False))
+    return claim if claim.status != "wrong" else None
 
 
 def _elsewhere(

@@ -50,8 +50,12 @@ _CLOCK_LENGTH = re.compile(
 )
 _LONG = re.compile(rf"(?P<many>\d+|{IN_WORDS})(?:-|\s)minutes?\b", re.I)
 _COMPACT = re.compile(r"(?<!\w)(\d{1,2})h([0-5]\d)(?=\s+(?:late|delay|behind))", re.I)
-_AND_QUARTER = re.compile(rf"\b(?P<hours>{IN_WORDS}|\d{{1,2}}) and a quarter hours?\b", re.I)
-_HALF_DAY, _HOURS, _QUARTER = 12 * 60, 24, 15
+_AND_PART = re.compile(
+    rf"\b(?P<hours>{IN_WORDS}|\d{{1,2}}) and (?:a (?P<part>quarter|half)|three quarter) hours?\b",
+    re.I,
+)
+_HALF_DAY, _HOURS = 12 * 60, 24
+_PARTS = {"quarter": 15, "half": 30, None: 45}  # minutes
 
 
 def times(text: str) -> list[SpokenTime]:
@@ -73,8 +77,8 @@ def durations(text: str) -> list[Duration]:
         for match in _COMPACT.finditer(text)
     ]
     compact += [
-        Duration(number(match["hours"]) * 60 + _QUARTER, True, match.start(), match.end())
-        for match in _AND_QUARTER.finditer(text)
+        Duration(number(match["hours"]) * 60 + _PARTS[match["part"]], True, *match.span())
+        for match in _AND_PART.finditer(text)
     ]
     compact += [
         Duration(int(match[1]) * 60 + int(match[2]), True, *match.span())

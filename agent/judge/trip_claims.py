@@ -108,6 +108,9 @@ _BARE_BOOKING = re.compile(
     r"\b(?:you|we|i)(?:'ve| have)? (?:now |just )?(?P<off>cancell?ed) it\b|\bit(?:'s| is| was) confirmed\b",
     re.I,
 )
+_OFF = re.compile(
+    r"\s+(?:is|was|has been|had to be)\s+(?:\w+ly )?(?:cancel|scr|called off|off\b)", re.I
+)
 _GATE_LIKE = re.compile(r"[A-Z]\d{1,3}")
 
 
@@ -153,6 +156,8 @@ def flights(clause: Clause, topics: set[str]) -> Iterator[Said]:
     for one in sorted((*clause.flights, *foreign), key=lambda one: one.start):
         before = clause.text[: one.start]
         if one in foreign and _GATE_LIKE.fullmatch(clause.text[one.start : one.end]):
+            continue
+        if _OFF.match(clause.text[one.end :]):
             continue
         named = "booking" in topics and not before.strip()
         on = (named or _ON_FLIGHT.search(before)) and not _OFF_FLIGHT.search(before)
