@@ -11,7 +11,7 @@ EVALS = ("intents", "judge", "retrieval")
 
 
 def main() -> int:
-    """Run what the words ask for; exit 1 if an eval is below its floor."""
+    """Run what the words ask for; exit 1 if an eval is below one of its floors."""
     words = argparse.ArgumentParser(prog="python -m agent", description=__doc__)
     verbs = words.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("eval", help="run an eval set of data/agent/eval")
@@ -22,7 +22,7 @@ def main() -> int:
     figures = chosen.run()
     shown = json.dumps(figures, indent=2) if asked.json else chosen.as_table(figures)
     sys.stdout.write(shown + "\n")
-    return 0 if figures[chosen.METRIC] >= chosen.FLOOR else 1
+    return 0 if chosen.passes(figures) else 1
 
 
 if __name__ == "__main__":

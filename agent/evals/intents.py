@@ -54,6 +54,11 @@ def run(path: Path = HELD_OUT) -> Report:
     }
 
 
+def passes(figures: Report) -> bool:
+    """Whether the accuracy reached is no less than the floor."""
+    return bool(figures["accuracy"] >= FLOOR)
+
+
 def _by_style(read: list[tuple[Labelled, list[str]]]) -> dict[str, float]:
     rights: dict[str, list[bool]] = {}
     for one, found in read:

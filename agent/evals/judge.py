@@ -1,8 +1,8 @@
 """The judge against labelled answers: does it find the verdict that a careful reader gives?
 
 Two sets. The judge's rules were mended on the first, `judge.jsonl`, so that its accuracy says how
-well they fit it. The second, `judge-held-out.jsonl`, was written before that and never mended on:
-its accuracy says what to expect of wordings that nobody has thought of.
+well they fit it. The second, `judge-held-out.jsonl`, was written after the last rule and never
+mended on: its accuracy says what to expect of wordings that nobody has thought of.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.schema import Database
 
 METRIC = "accuracy"
 FLOOR = 0.99  # of the tuned set, a little under what is reached
-HELD_OUT_FLOOR = 0.87  # of the held-out set, a little under the one time it was measured
+HELD_OUT_FLOOR = 0.84  # of the held-out set, a little under the one time it was measured
 TUNED, HELD_OUT = EVAL / "judge.jsonl", EVAL / "judge-held-out.jsonl"
 STATUSES = ("current", "stale", "missing", "wrong", "none")
 
@@ -74,6 +74,15 @@ def run() -> Report:
         figures["held_out"] = report(judge_all(database, now, HELD_OUT))
         database.close()
     return figures
+
+
+def passes(figures: Report) -> bool:
+    """Whether both sets reach their floors, and no current answer of the tuned one is called wrong.
+
+    That is the worst mistake a judge can make.
+    """
+    enough = figures["accuracy"] >= FLOOR and figures["held_out"]["accuracy"] >= HELD_OUT_FLOOR
+    return enough and not figures["confusion"]["current"]["wrong"]
 
 
 def report(judged: list[Judged]) -> Report:

@@ -68,7 +68,8 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
 # --- yes and no -----------------------------------------------------------------------------------
 
 _YES_NO = re.compile(
-    r"^\W*(?P<word>yes|yeah|yep|correct|indeed|absolutely|certainly|definitely|of course|affirmative|"
+    r"^\W*(?P<word>yes|yeah|yep|correct|indeed|absolutely|certainly|definitely|of course|"
+    r"affirmative|"
     r"that's right|loud and clear|no|nope|not any ?more|"
     r"(?:it|we|i|they|you) (?:\w+ly |sure |indeed )?(?:did|do|was|has|have|had|is|are|were|will)"
     r"(?P<denied> not|n't)?(?= indeed\b|[,.;:!]| [-–—]|\s*$)|"
@@ -81,7 +82,8 @@ _NOT_IT = re.compile(
     re.I,
 )
 _GOES = re.compile(
-    r"^(?:(?:will|does|is|are|am)\b)[^?]*\b(?:leav\w*|go|going(?! to)|fly\w*|depart\w*|operat\w*|running|"
+    r"^(?:(?:will|does|is|are|am)\b)[^?]*\b(?:leav\w*|go|going(?! to)|fly\w*|depart\w*|"
+    r"operat\w*|running|"
     r"happening|still on|take off|taking off)\b(?! (?:late|on time))",
     re.I,
 )

@@ -38,8 +38,8 @@ class Said:
 
     `value` is in the record's words where it has some, and `text` the answer's own words. `minutes`
     are the minutes of the day that a time may mean, `exact` whether a length of time is to the
-    minute, `at_least` whether a time or a length is a lower bound ("not before 17:00"), `guessed` whether
-    no word tells what a time is of. A negated value says that it is not so.
+    minute, `at_least` whether a time or a length is a lower bound ("not before 17:00"), `guessed`
+    whether no word tells what a time is of. A negated value says that it is not so.
     """
 
     attribute: Attribute
@@ -114,7 +114,8 @@ _ASKING = re.compile(
 )
 _BARE_FLIGHT = re.compile(
     r"(?:\bflight (?:number )?(?P<named>\d{2,4})\b|(?<![\w.:,$€£-])(?P<alone>\d{3})\b"
-    r"(?=\W+(?:(?:is|was|has been) )?(?:now$|now\W|cancell?ed|delayed|on time|scrubbed|scrapped|axed|off\b)))(?![:.]\d)",
+    r"(?=\W+(?:(?:is|was|has been) )?(?:now$|now\W|cancell?ed|delayed|on time|scrubbed|"
+    r"scrapped|axed|off\b)))(?![:.]\d)",
     re.I,
 )
 _OF_FLIGHT = re.compile(r"\s+(?:on|for|of|with)\s+(?:flight\s+)?", re.I)

@@ -16,27 +16,35 @@ from agent.judge.trip_verdicts import contacts_by
 from pipeline.images import Row
 
 _NUMBER = rf"(?:{IN_WORDS}|\d{{1,2}})"
-_NOUN = r"flight|bag|booking|passenger|people|person|travell?er|tweet|call|e-?mail|message|voucher|refund"
+_NOUN = (
+    r"flight|bag|booking|passenger|people|person|travell?er|tweet|call|e-?mail|message|"
+    r"voucher|refund"
+)
 _COUNT = re.compile(
-    rf"\b(?P<number>both|none|neither|(?:just|only) an?|a single|{_NUMBER})\s+(?:single )?(?P<of>of\s+(?:your|the)\s+(?:{_NUMBER}\s+)?)?"
+    rf"\b(?P<number>both|none|neither|(?:just|only) an?|a single|"
+    rf"{_NUMBER})\s+(?:single )?(?P<of>of\s+(?:your|the)\s+(?:{_NUMBER}\s+)?)?"
     rf"(?P<noun>{_NOUN})s?\b(?P<state>[^,.;:]{{0,40}}?\b(?P<said>cancell?ed|delayed))?",
     re.I,
 )
 _ASKED = re.compile(
-    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN})(?:s|ed)?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|delayed))?",
+    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN})(?:s|ed)?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|"
+    rf"delayed))?",
     re.I,
 )
 _BARE = re.compile(
     rf"^\W*(?:(?:so far|today|currently|right now|sorry|yes|no|well|hm+),?\s+)?"
-    r"(?:(?:just|only|exactly|precisely|you have|there (?:is|are)|that's|that would be|it's|i count|"
+    r"(?:(?:just|only|exactly|precisely|you have|there (?:is|are)|that's|that would be|it's|"
+    r"i count|"
     r"there (?:were|was|have been|has been)|we(?:'ve| have) (?:received|cancelled|paid|counted)|"
     r"we received|i see|we have|we've had|we've got)\s+)*(?:just |only )?"
     rf"(?:the\s+)?(?P<number>both|none|neither|nil|once|twice|thrice|{_NUMBER})\b(?!\s*[:.]\d|\s+[a-z]*(?:hour|minute|o'clock))"
-    r"(?=\s*(?:[:,.;!(–—-]|$|of them|in total|so far|yet|times|up to now|thus far|today|altogether|overall|as of))",
+    r"(?=\s*(?:[:,.;!(–—-]|$|of them|in total|so far|yet|times|up to now|thus far|today|"
+    r"altogether|overall|as of))",
     re.I,
 )
 _ENDING = re.compile(
-    rf"(?:,|\bstands at|\bis|\bcomes to|\btotal(?:s|led|ling)?(?: is| of)?|\bcount(?:ed)?|\breached|:)\s+\**"
+    rf"(?:,|\bstands at|\bis|\bcomes to|\btotal(?:s|led|ling)?(?: is| of)?|\bcount(?:ed)?|"
+    rf"\breached|:)\s+\**"
     rf"(?:just |only |exactly )?(?P<number>none|nil|{_NUMBER})\**\W*$",
     re.I,
 )

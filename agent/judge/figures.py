@@ -60,7 +60,8 @@ _WIDE = re.compile(
 _OWN = re.compile(r"\b(?:your|yours|you)\b", re.I)
 _COUNT = re.compile(
     rf"(?<![\d.,:$€£])\b(?P<number>{_NONE}|a single|{_NUMBER}|an?)\s+"
-    rf"(?:(?!hours?\b|minutes?\b|hrs?\b|by\b|via\b|and\b|\d)[\w-]+\s+|of (?:our|the|all) (?:\d+ )?){{0,3}}?"
+    rf"(?:(?!hours?\b|minutes?\b|hrs?\b|by\b|via\b|and\b|\d)[\w-]+\s+|of (?:our|the|"
+    rf"all) (?:\d+ )?){{0,3}}?"
     rf"(?P<noun>{_NOUN})s?\b",
     re.I,
 )
@@ -70,7 +71,8 @@ _AFTER_NOUN = re.compile(
     re.I,
 )
 _NOBODY = re.compile(
-    r"\bnothing\b[^.;]*\b(?:refunded|paid out|cancelled)|\b(?:nobody|no one|no customer|no passenger)\b[^.;]*\bcomplain",
+    r"\bnothing\b[^.;]*\b(?:refunded|paid out|cancelled)|\b(?:nobody|no one|no customer|"
+    r"no passenger)\b[^.;]*\bcomplain",
     re.I,
 )
 _CHANNEL = re.compile(
@@ -93,7 +95,8 @@ _LEAST = re.compile(r"\b(?:over|more than|at least)\s+$", re.I)
 
 
 _NOT_ANY = re.compile(
-    rf"(?:\bnot|n't|\bnever)\b(?: \w+){{0,2}} (?:cancell?ed|received|had|paid|refunded|got|recorded|logged)\b"
+    rf"(?:\bnot|n't|\bnever)\b(?: \w+){{0,2}} (?:cancell?ed|received|had|paid|refunded|got|"
+    rf"recorded|logged)\b"
     rf"[^.;]*\b(?:any|a single|one)\b[^.;]*\b(?:{_NOUN})",
     re.I,
 )

@@ -14,7 +14,10 @@ from agent.judge.past import told_as_past
 
 LOCATOR = r"\b(?![A-Z]{2}\d{1,4}\b)(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{5,8}\b"
 
-NOT = r"(?:\b(?:not|no longer|never|no|nor|nothing|none|isn't|wasn't|hasn't|hadn't|aren't|without|yet to)\b|n't\b)"
+NOT = (
+    r"(?:\b(?:not|no longer|never|no|nor|nothing|none|isn't|wasn't|hasn't|hadn't|aren't|"
+    r"without|yet to)\b|n't\b)"
+)
 _NOT_BEFORE = re.compile(NOT + r"(?:\s+\w+){0,3}\s*$", re.I)
 _AT_A_TIME = r"(?!\s+(?:at|before|until|till|from|on|earlier|as|for)\b)"
 FLIGHT_NOUN = re.compile(r"\b(?:flight|plane|aircraft|departs?|leaves?|departure)\b", re.I)
@@ -22,7 +25,8 @@ _STATUS: tuple[tuple[str, str], ...] = (
     (
         "cancelled",
         r"cancell?ed|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
-        r"(?:had|have|forced) to cancel|(?:forced|caused|obliged|made|led) us to cancel|called off|scrubbed|scrapped|axed|binned|canned|dead\b|grounded|a no-go|"
+        r"(?:had|have|forced) to cancel|(?:forced|caused|obliged|made|led) us to cancel|"
+        r"called off|scrubbed|scrapped|axed|binned|canned|dead\b|grounded|a no-go|"
         r"(?:not|n't) (?:going to happen|going anywhere|take place|be operated|be running)|"
         r"out of the schedule|"
         r"(?:not|isn't|won't be) happening|pulled from (?:the|our) schedule|"
@@ -33,7 +37,8 @@ _STATUS: tuple[tuple[str, str], ...] = (
     (
         "on_time",
         r"on time|on schedule|to time\b|unaffected|good to go|"
-        r"no (?:known |reported )?(?:issues|disruptions?|changes to (?:your|the) (?:flight|departure))|(?:as|according to) (?:planned|scheduled|plan|schedule)|"
+        r"no (?:known |reported )?(?:issues|disruptions?|changes to (?:your|the) (?:flight|"
+        r"departure))|(?:as|according to) (?:planned|scheduled|plan|schedule)|"
         r"punctual(?:ly)?"
         r"|no delays?|without (?:a |any )?delay|to schedule",
     ),
@@ -57,7 +62,8 @@ _STATUS: tuple[tuple[str, str], ...] = (
     ),
     (
         "landed",
-        r"landed|touched down|wheels down|on the ground|got in\b|(?:has|have|had|already|just) (?:already |just )?arrived|"
+        r"landed|touched down|wheels down|on the ground|got in\b|(?:has|have|had|already|"
+        r"just) (?:already |just )?arrived|"
         r"(?<=n't )arrived|(?<=not )arrived|(?<=not yet )arrived|(?<=n't yet )arrived|"
         r"arrived (?:at|in|on)\b",
     ),
@@ -108,8 +114,10 @@ _OF_OTHERS = re.compile(  # "twelve flights were cancelled" is not of the custom
     re.I,
 )
 _NO_TROUBLE = re.compile(
-    r"\b(?:see|find|have|know of|aware of|showing|shows|reported|expect\w*|there (?:is|are))\b[^.;]*?"
-    r"\b(?P<said>(?:no|any) (?:\w+ )?(?:disruption|delay|problem|issue|irregularit|trouble|change)\w*)",
+    r"\b(?:see|find|have|know of|aware of|showing|shows|reported|expect\w*|there (?:is|"
+    r"are))\b[^.;]*?"
+    r"\b(?P<said>(?:no|any) (?:\w+ )?(?:disruption|delay|problem|issue|irregularit|trouble|"
+    r"change)\w*)",
     re.I,
 )
 
@@ -187,13 +195,16 @@ def _is_of_other(value: str, subject: str, *, about_bag: bool) -> bool:
 _DEPART = (
     r"leav\w*|left|depart\w*|tak(?:e|es|en|ing) off|took off|take-?off|go(?:es|ing)? (?:at|out)"
 )
-_DEPART += r"|[es]td\b|dep\b|wheels up|out of (?-i:[A-Z])|due out|away (?:at|by)|off the ground|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
+_DEPART += r"|[es]td\b|dep\b|wheels up|out of (?-i:[A-Z])|due out|away (?:at|by)|"
+_DEPART += r"off the ground|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
 _ARRIVE = r"arriv\w*|land\w*|get(?:s|ting)? (?:in|there|to|you)|touch\w* down|due (?:there|in)|"
-_ARRIVE += r"reach\w*|be (?:in|there|home)|into (?-i:[A-Z])|[es]ta\b|wheels down|touch-?down|on the ground|have you (?:in|at|there|back|home)"
+_ARRIVE += r"reach\w*|be (?:in|there|home)|into (?-i:[A-Z])|[es]ta\b|wheels down|"
+_ARRIVE += r"touch-?down|on the ground|have you (?:in|at|there|back|home)"
 _OTHER = r"tweet\w*|call(?:ed)?\b(?! off)|message\w*|wrote|written|e-?mail\w*|complaint|chat|"
 _OTHER += r"post(?:ed)?\b|"
 _OTHER += (
-    r"scan\w*|seen|check\w*|be at\b|turn up|head (?:to|for)|bag drop|as of|update\w*|board\w*|gate closes?|closes|refund\w*|"
+    r"scan\w*|seen|check\w*|be at\b|turn up|head (?:to|for)|bag drop|as of|update\w*|"
+    r"board\w*|gate closes?|closes|refund\w*|"
 )
 _OTHER += r"voucher|issued|credited|paid|hand(?:ed)? in|cancell?ed|located|found|since"
 _ROLE = re.compile(
@@ -202,7 +213,8 @@ _ROLE = re.compile(
 _PLANNED = re.compile(
     r"\b(?:instead of|was to|were to|was due|were due|was set|originally|was scheduled|had been|"
     r"(?<!now )(?<!is )planned|"
-    r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted|delayed|put back|rescheduled|slipped) from|"
+    r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted|"
+    r"delayed|put back|rescheduled|slipped) from|"
     r"scheduled (?:departure|time)|previously|used to|earlier than|would have|was going to|"
     r"should have (?!you)|not the|than (?:the )?|it was|which was)\b",
     re.I,
@@ -293,7 +305,8 @@ def _with_verb(text: str, start: int) -> int:
 
 
 _LATE = re.compile(
-    r"^\W*(?:late\b|delay|behind|later than (?:planned|scheduled|expected|usual|the|its|originally))|^\s*or so late",
+    r"^\W*(?:late\b|delay|behind|later than (?:planned|scheduled|expected|usual|the|its|"
+    r"originally))|^\s*or so late",
     re.I,
 )
 _ABOUT = r"(?:just |only |a (?:bit|little) |slightly |well |a good )*"

@@ -14,7 +14,8 @@ from agent.times import Duration, SpokenTime
 
 # After a comma or alone `2026` is rather a year than 20:26.
 _MILITARY = re.compile(
-    r"(?:(?<=\bdep )|(?<=\barr )|(?<=\bET[DA] )|(?<=\bST[DA] )|(?<=\bat )|(?:(?<=, )|(?<=^))(?!20))(?P<a>[01]\d|2[0-3])(?P<b>[0-5]\d)"
+    r"(?:(?<=\bdep )|(?<=\barr )|(?<=\bET[DA] )|(?<=\bST[DA] )|(?<=\bat )|(?:(?<=, )|"
+    r"(?<=^))(?!20))(?P<a>[01]\d|2[0-3])(?P<b>[0-5]\d)"
     r"(?![\w:./-])(?!\s?(?:USD|EUR|GBP|dollars|euros|pounds))"
     r"|\b(?P<c>[01]\d|2[0-3])(?P<d>[0-5]\d)\s?(?:hrs|hours|h)\b",
     re.I,
@@ -37,7 +38,8 @@ _TWELVE_HOURS = re.compile(
 _HALF = re.compile(rf"\bhalf (?P<hour>{IN_WORDS}|1[0-2]|[1-9])\b", re.I)  # half seven: 7:30
 _ISH = re.compile(r"(?<![\d:.])(?P<hour>1[0-2]|[1-9])-?ish\b", re.I)
 _AT_HOUR = re.compile(  # at four, from gate C4
-    rf"\b(?:at|around|about|until|till|(?:due|set|scheduled) for)\s+(?:about |around )?(?P<hour>{IN_WORDS}|1[0-2]|[1-9])"
+    rf"\b(?:at|around|about|until|till|(?:due|set|scheduled) for)\s+(?:about |"
+    rf"around )?(?P<hour>{IN_WORDS}|1[0-2]|[1-9])"
     r"(?=\s*(?:[,;!?)]|\.(?!\d)|$)|\s+(?:from|sharp|exactly|today|tonight|tomorrow|this|now|instead|but|"
     r"and not|rather)\b)",
     re.I,
@@ -113,6 +115,14 @@ def _terse(text: str) -> Iterator[SpokenTime]:
             continue
         if hour < _HOURS:
             yield _time(hour * 60 + minute, match)
+    yield from _of_twelve_hours(text)
+    for match in _BY_TIME.finditer(text):
+        for one in plain.times(match["time"]):
+            yield SpokenTime(one.minutes, *match.span("time"))
+
+
+def _of_twelve_hours(text: str) -> Iterator[SpokenTime]:
+    """Times that may be of either half of the day."""
     for match in _TWELVE_HOURS.finditer(text):
         minute = number(match["hour"]) * 60 + number(re.sub(r"oh?[\s-]", "", match["minute"]))
         early = (match["half"] or "p").lower() == "a" or match["part"] == "morning"
@@ -124,9 +134,6 @@ def _terse(text: str) -> Iterator[SpokenTime]:
     for match in _HALF.finditer(text):
         minute = (number(match["hour"]) * 60 + 30) % _HALF_DAY
         yield SpokenTime(frozenset({minute, minute + _HALF_DAY}), match.start(), match.end())
-    for match in _BY_TIME.finditer(text):
-        for one in plain.times(match["time"]):
-            yield SpokenTime(one.minutes, *match.span("time"))
     for match in _AT_HOUR.finditer(text):
         hour = number(match["hour"])
         if hour <= _HALF_DAY // 60:

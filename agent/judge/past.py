@@ -22,7 +22,8 @@ _BEFORE = re.compile(
 _AFTER = re.compile(
     r"^\W{0,3}(?:(?:is|are) no longer|no longer|any ?more|"
     r"(?:is|are|was|were)(?:n't| not) (?:yours|valid|your|the|any ?more|correct|used|in use)\b|"
-    r"(?:is|was) (?:your |the )?(?:old|previous|former|original|previously|before|originally|earlier|gone)\b|"
+    r"(?:is|was) (?:your |the )?(?:old|previous|former|original|previously|before|"
+    r"originally|earlier|gone)\b|"
     r"(?:has|have)(?: since)? (?:been (?:given|reassigned|replaced|changed|released|superseded|"
     r"withdrawn|taken)|changed|gone)|"
     r"(?:previously|formerly|before that|originally|at first|until \d))",

@@ -57,7 +57,7 @@ class Scope:
         return {key[:2] for key in self.flights}
 
     def told_at(self) -> set[int]:
-        """Minutes of the airline's day at which the record was told something of this, and of now."""
+        """Minutes of the airline's day at which the record was told something, and of now."""
         told = [row["occurred_at"] for row in (*self.interactions, *self.payments)]
         told += [row["changed_at"] for row in (*self.bookings.values(), *self.bags.values())]
         told += [row["status_changed_at"] for row in self.flights.values()]

@@ -32,7 +32,8 @@ _NOUNS = (
     (
         "booking",
         re.compile(
-            r"passengers|people|\bcabin\b|\bclass\b|\btrip\b|insur|\beconomy\b|\bbusiness\b|another flight|\bbook(?:ing|ed)|\bam i (?:still )?on\b"
+            r"passengers|people|\bcabin\b|\bclass\b|\btrip\b|insur|\beconomy\b|\bbusiness\b|"
+            r"another flight|\bbook(?:ing|ed)|\bam i (?:still )?on\b"
         ),
     ),
     ("arrival", re.compile(r"\barriv|\bland\b|\bget (?:in|to)\b|touch ?down")),
@@ -79,7 +80,8 @@ def _figure_asked(folded: str) -> Kind | None:
 
 
 _MINE = re.compile(
-    r"(?<!give )(?<!tell )(?<!show )(?<!send )(?<!can )(?<!could )(?<!may )\b(?:my|mine|i|i'm|i've|me)\b(?! (?:ask|know|see|need|want))"
+    r"(?<!give )(?<!tell )(?<!show )(?<!send )(?<!can )(?<!could )(?<!may )\b(?:my|mine|i|"
+    r"i'm|i've|me)\b(?! (?:ask|know|see|need|want))"
 )
 _MANY = r"(?:how many|number of|count of|how much|total of|tally)\b"
 _FIGURES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -100,7 +102,8 @@ _FIGURES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "refunds",
         re.compile(
-            r"how many refunds|number of refunds|how much[^?]*refund[^?]*(?:today|total|all|yesterday|so far)"
+            r"how many refunds|number of refunds|how much[^?]*refund[^?]*(?:today|total|all|"
+            r"yesterday|so far)"
         ),
     ),
     (

@@ -38,7 +38,8 @@ _ROW_SEAT = re.compile(
     re.I,
 )
 _NO_SEAT = re.compile(
-    r"\bno seat\b|\bwithout a seat\b|(?:n't|not) (?:yet )?(?:have|got|been (?:assigned|given|allocated)) "
+    r"\bno seat\b|\bwithout a seat\b|(?:n't|not) (?:yet )?(?:have|got|been (?:assigned|"
+    r"given|allocated)) "
     r"a seat|seat (?:has |is )?not (?:yet )?(?:been )?",
     re.I,
 )
@@ -105,7 +106,8 @@ _WE_CANCELLED = re.compile(
     re.I,
 )
 _BARE_BOOKING = re.compile(
-    r"\b(?:you|we|i)(?:'ve| have)? (?:now |just )?(?P<off>cancell?ed) it\b|\bit(?:'s| is| was) confirmed\b",
+    r"\b(?:you|we|i)(?:'ve| have)? (?:now |just )?(?P<off>cancell?ed) it\b|\bit(?:'s| is|"
+    r" was) confirmed\b",
     re.I,
 )
 _OFF = re.compile(
@@ -186,7 +188,8 @@ _BAG_STATUS = (
 _BAG_PATTERNS = tuple((value, re.compile(rf"\b(?:{p})", re.I)) for value, p in _BAG_STATUS)
 _PAST_PERFECT = re.compile(
     r"\b(?:had (?:\w+ly |first |already )?(?:been|gone|ended up|travelled|flown|landed)|"
-    r"after (?:\w+ing|it (?:was|went|had))|went|was (?:first|initially|originally|briefly))\b[^,;]*$",
+    r"after (?:\w+ing|it (?:was|went|had))|went|was (?:first|initially|originally|"
+    r"briefly))\b[^,;]*$",
     re.I,
 )
 _PLACE = re.compile(
@@ -254,7 +257,8 @@ _FROM = re.compile(r"\bfrom\s+$", re.I)
 _BARE_TIER = re.compile(r"\b(?P<a>gold|silver|regular)\b", re.I)
 _NUMBER = r"\d[\d,]*(?:\.\d{1,2})?"
 _AMOUNT = re.compile(
-    rf"(?P<sign>[$€£])\s?(?P<a>{_NUMBER})|(?P<b>{_NUMBER}|{IN_WORDS})(?P<half> and a half)?\s?(?:US )?"
+    rf"(?P<sign>[$€£])\s?(?P<a>{_NUMBER})|(?P<b>{_NUMBER}|"
+    rf"{IN_WORDS})(?P<half> and a half)?\s?(?:US )?"
     r"(?P<code>USD|EUR|GBP|dollars?|bucks?|euros?|"
     r"pounds?|quid)\b(?:\s+and\s+(?P<cents>\d{1,2}|"
     + IN_WORDS
@@ -286,7 +290,8 @@ _LOGGED = (
 )
 _SEEN = re.compile(
     r"\b(?:i|we|[A-Z][a-z]+)(?:'ve|'m|\s+\w+){0,3}?\s+(?:see|saw|seen|got|received|read|have|know|"
-    rf"noticed|noted|had|picked up|spotted|heard|took|logged|aware of|find|found|with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
+    rf"noticed|noted|had|picked up|spotted|heard|took|logged|aware of|find|found|"
+    rf"with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
     rf"\b(?:thank you|thanks|sorry) (?:for|about) your\b[^.;]{{0,20}}?"
     rf"\b(?:{_T_CHANNEL})\b|"
     r"\b(?:i|we)\b[^.;]{0,30}?\bthat you (?:(?P<w_call>spoke|talked)|(?P<v_tweet>tweeted)|"
@@ -324,7 +329,9 @@ def payments(clause: Clause, topics: set[str]) -> Iterator[Said]:
         digits = next(found[group] for group in ("a", "b", "c") if found[group])
         sign = found["sign"] or found["code"] or found["before"] or ""
         currency = CURRENCIES.get(sign[:1].lower(), sign.upper()) if len(sign) != _CODE else sign
-        value = f"{kind} {_amount(digits, found['cents'] or found['bare']) + (0.5 if found['half'] else 0):.2f} {currency.upper()}"
+        amount = _amount(digits, found["cents"] or found["bare"])
+        amount += _HALF if found["half"] else 0
+        value = f"{kind} {amount:.2f} {currency.upper()}"
         if not supposed(clause, found.start()):
             yield said(clause, "payment", value, found.span())
     for found in _PAID.finditer(clause.text):
@@ -335,7 +342,7 @@ def payments(clause: Clause, topics: set[str]) -> Iterator[Said]:
             yield said(clause, "payment", kind, found.span(group), negated=negated)
 
 
-_CODE = 3
+_CODE, _HALF = 3, 0.5
 
 
 def _amount(words: str, cents: str | None) -> float:
@@ -353,8 +360,10 @@ def _payment_kind(clause: Clause) -> str:
 
 _DENYING = r"\b(?:no|not|never|cannot|any|none|nothing)\b|n't\b"
 _SEEN_IT = re.compile(
-    r"\b(?:saw|seen|see|got|have|read|received|found) (?:it|that|them|yours|both|all|one|(?:your|the) "
-    r"(?:last|latest|most recent))\b|^\W*(?:both|all|every one|each)\b(?: of them| of those)?\s*[,.!]|"
+    r"\b(?:saw|seen|see|got|have|read|received|found) (?:it|that|them|yours|both|all|one|"
+    r"(?:your|the) "
+    r"(?:last|latest|most recent))\b|^\W*(?:both|all|every one|each)\b(?: of them|"
+    r" of those)?\s*[,.!]|"
     r"\b(?:reached|arrived|came (?:in|through)|got (?:through|here))\b|"
     r"(?<!if )(?<!when )(?<!until )\byou (?:tweeted|called|rang|phoned|e-?mailed|wrote|posted|told|"
     r"messaged|complained|spoke|got in touch)\b",
