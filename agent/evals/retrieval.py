@@ -94,6 +94,11 @@ def as_table(figures: Report) -> str:
     return "\n".join([head, *rows, total, *missed])
 
 
+def passes(figures: Report) -> bool:
+    """Whether the recall reached is no less than the floor."""
+    return bool(figures[METRIC] >= FLOOR)
+
+
 # --- the questions --------------------------------------------------------------------------------
 
 
