@@ -28,6 +28,9 @@ FIRST = (
     "test_whole_day.py",
     "test_engine.py",
     "test_app_story.py",
+    "test_agent_story.py",
+    "test_app.py",
+    "test_retrieval.py",
     "test_stream.py",
     "test_twins.py",
 )
