@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.answer import Answer
+from agent.pictures import Picture
 from agent.session import Session
 from agent.support import AsOf, SupportAgent
 from pipeline.schema import Arm
@@ -41,13 +42,17 @@ class Speaking:
 
 @dataclass(frozen=True)
 class Question:
-    """A customer's question at an airline time; `after` is the newest event by then."""
+    """A customer's question at an airline time; `after` is the newest event by then.
+
+    With a picture the text may be empty.
+    """
 
     text: str
     sessions: Mapping[Arm, Session]
     now: datetime
     as_of: Mapping[Arm, AsOf]
     after: int
+    picture: Picture | None = None
 
 
 @dataclass
@@ -99,6 +104,7 @@ def _speak(
             question.sessions[agent.arm],
             question.now,
             as_of=question.as_of.get(agent.arm),
+            picture=question.picture,
         ):
             if isinstance(piece, str):
                 buffer.pieces.append(piece)

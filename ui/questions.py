@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+from functools import cache
+
 import streamlit as st
 
 from agent.cli import as_of
+from agent.pictures import Picture
+from pipeline.settings import ROOT
 from ui import asking, console, resources, state
 from ui.console import Situated
 from ui.plain import plain
 
 YES, NO = "Yes, please do it", "No, thank you"
+SAMPLES = ROOT / "data" / "samples"
+_MOST_MB = 10
 _LONGEST = 500  # characters of a question
 _QUICK_S = 0.12  # answers within this time are in the very next drawing
 
@@ -34,8 +41,16 @@ def own(at: Situated) -> str:
 
 def box(at: Situated) -> None:
     """The one question box of both airlines."""
+    with st.container(
+        horizontal=True, vertical_alignment="bottom", gap="small", key="question-row"
+    ):
+        _form(at)
+        _picture(at)
+
+
+def _form(at: Situated) -> None:
     with (
-        st.form("ask", border=False),
+        st.form("ask", border=False, width="stretch"),
         st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
     ):
         st.text_input(
@@ -56,6 +71,57 @@ def box(at: Situated) -> None:
         )
 
 
+def _picture(at: Situated) -> None:
+    """A boarding pass or a bag tag in place of words: from a file, the camera, or a sample."""
+    customer_id = at.situation.customer["customer_id"]
+    with st.popover("Photo", help="Show a boarding pass or a bag tag"):
+        for key, widget in ((state.UPLOAD, _uploader), (state.CAMERA, _camera)):
+            widget(key, customer_id)
+        mine = [one for one in _samples() if one["customer_id"] == customer_id]
+        if mine:
+            st.caption("Or one of the made-up pictures:")
+        for one in mine:
+            st.button(
+                plain(one["about"]),
+                key=f"sample-{one['file']}",
+                on_click=_show_sample,
+                args=(customer_id, one["file"]),
+            )
+
+
+def _uploader(key: str, customer_id: str) -> None:
+    st.file_uploader(
+        "A picture of a boarding pass or a bag tag",
+        type=["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"],
+        key=key,
+        max_upload_size=_MOST_MB,
+        on_change=_show_taken,
+        args=(key, customer_id),
+    )
+
+
+def _camera(key: str, customer_id: str) -> None:
+    # Drawn only when asked for: the browser asks for leave to use the camera at once.
+    if st.toggle("Use the camera", key=f"{key}-on"):
+        st.camera_input("Camera", key=key, on_change=_show_taken, args=(key, customer_id))
+
+
+def _show_taken(key: str, customer_id: str) -> None:
+    taken = state.get(key)
+    if taken is not None:
+        ask(customer_id, "", Picture(taken.getvalue()))
+
+
+def _show_sample(customer_id: str, file: str) -> None:
+    ask(customer_id, "", Picture((SAMPLES / file).read_bytes()))
+
+
+@cache
+def _samples() -> list[dict[str, str]]:
+    with (SAMPLES / "samples.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def suggestions(at: Situated) -> None:
     """Chips: what fits this customer now. Where an agent waits for a yes, that comes first."""
     customer_id = at.situation.customer["customer_id"]
@@ -72,12 +138,14 @@ def suggestions(at: Situated) -> None:
     )
 
 
-def ask(customer_id: str, question: str) -> None:
-    """Put a question to both agents; the cards show what comes."""
+def ask(customer_id: str, question: str, picture: Picture | None = None) -> None:
+    """Put a question, a picture, or both to both agents; the cards show what comes."""
     world = resources.pulse().world()
     now = world.clock.now()
     known = as_of(resources.database(), now)
-    asked = asking.Question(question, state.sessions(customer_id), now, known, world.events)
+    asked = asking.Question(
+        question, state.sessions(customer_id), now, known, world.events, picture
+    )
     conversation = asking.ask(resources.agents(), asked, resources.warm_up())
     asking.wait(conversation, _QUICK_S)
     state.keep_conversation(customer_id, conversation)
