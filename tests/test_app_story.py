@@ -91,17 +91,19 @@ def test_a_story_keeps_its_promises(chromium: Browser, url: str, name: str) -> N
     page.get_by_role("button", name="Stories").click()
     page.get_by_role("button", name=story.title).click()
     for done, step in enumerate(story.steps):
-        expect(page.get_by_text(f"{story.title} {done}/{len(story.steps)}")).to_be_visible()
+        told = page.get_by_text(f"{story.title} {done}/{len(story.steps)}")
+        expect(told).to_be_visible(timeout=30_000)
         following = page.locator(".st-key-story-next button")
         expect(following).to_be_enabled(timeout=60_000)
         following.click()
         for arm, promised in step.expect.items():
             mark, word = VERDICTS[promised]
             badge = page.locator(f".card.{arm} .badge")
+            expect(badge).to_have_count(1)  # the cards of the step before are gone
             expect(badge, f"{name}, step {done + 1}").to_contain_text(f"{mark} {word}")
     assert f"story={name}" in page.url
     page.get_by_role("button", name="End").click()
-    expect(page.get_by_text(f"{story.title} ")).to_have_count(0)
+    expect(page.locator(".st-key-story")).to_have_count(0)
     page.close()
 
 
