@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, select
 
 from pipeline import schema
 from pipeline.clock import ClockState, from_rfc3339
@@ -26,9 +26,16 @@ Floats = npt.NDArray[np.float64]
 RECENT = 500  # events over which a latency percentile is taken
 
 
-def pending(database: Database, arm: Arm) -> dict[str, Any]:
-    """{count, recorded_at (wall, oldest), occurred_at (airline, oldest)} of what the arm lacks."""
+def pending(database: Database, arm: Arm, at: float | None = None) -> dict[str, Any]:
+    """{count, recorded_at (wall, oldest), occurred_at (airline, oldest)} of what the arm lacks.
+
+    Args:
+        at: what it lacked at this wall time; None: now.
+    """
     outbox, progress = schema.outbox.c, schema.progress.c
+    lacking: ColumnElement[bool] = progress.sequence.is_(None)
+    if at is not None:
+        lacking = and_(or_(lacking, progress.searchable_at > at), outbox.recorded_at <= at)
     query = (
         select(
             func.count().label("count"),
@@ -36,7 +43,7 @@ def pending(database: Database, arm: Arm) -> dict[str, Any]:
             func.min(outbox.occurred_at).label("occurred_at"),
         )
         .select_from(_with_progress(arm))
-        .where(progress.sequence.is_(None))
+        .where(lacking)
     )
     return database.rows(query)[0]
 
@@ -118,19 +125,74 @@ def journey(database: Database, sequence: int) -> dict[str, Any] | None:
     return {"event": found[0], "stream": arms.get("stream"), "batch": arms.get("batch")}
 
 
-def feed(database: Database, limit: int = 20) -> list[dict[str, Any]]:
-    """The newest events, newest first: sequence, type, subject, customer_id, times."""
+def run_of(database: Database, journey: dict[str, Any]) -> dict[str, Any] | None:
+    """The batch run that brought an event, or the one under way that took it; None: neither."""
+    runs = schema.batch_runs
+    query = select(runs).where(runs.c.error.is_(None)).order_by(runs.c.run_id)
+    if journey["batch"]:
+        query = query.where(runs.c.searchable_at >= journey["batch"]["searchable_at"])
+    else:
+        recorded = journey["event"]["recorded_at"]
+        query = query.where(runs.c.searchable_at.is_(None)).where(runs.c.started_at >= recorded)
+    found = database.rows(query.limit(1))
+    return found[0] if found else None
+
+
+def dead_letters(database: Database, sequence: int) -> dict[str, dict[str, Any]]:
+    """Arm -> its dead letter of an event: reason, body (bytes, verbatim), found_at (wall)."""
+    letters = schema.dead_letters
+    return {
+        row["arm"]: row
+        for row in database.rows(select(letters).where(letters.c.sequence == sequence))
+    }
+
+
+def sequence_of(database: Database, event_id: str) -> int | None:
+    """Outbox sequence of an event by its id; None where the record has none of that id."""
     outbox = schema.outbox.c
-    columns = (
+    found = database.rows(select(outbox.sequence).where(outbox.event_id == event_id))
+    return found[0]["sequence"] if found else None
+
+
+def feed(database: Database, limit: int = 20, search: str = "") -> list[dict[str, Any]]:
+    """The newest events, newest first, each with what has become of it in both arms.
+
+    Args:
+        search: words that all have to be in the event's id, type, subject, payload, or in the id
+            or the name of its customer; upper and lower case of a to z are one.
+
+    Returns:
+        rows of sequence, event_id, type, subject, customer_id, name (the customer's), occurred_at,
+        recorded_at, and for each arm `<arm>_outcome` and `<arm>_at` (searchable, wall), null while
+        it is on its way.
+    """
+    outbox, customers = schema.outbox.c, schema.customers.c
+    arms = {arm: schema.progress.alias(arm) for arm in schema.ARMS}
+    joined: Any = schema.outbox.outerjoin(
+        schema.customers, customers.customer_id == outbox.customer_id
+    )
+    for arm, progress in arms.items():
+        same = and_(progress.c.sequence == outbox.sequence, progress.c.arm == arm)
+        joined = joined.outerjoin(progress, same)
+    query: Select[Any] = select(
         outbox.sequence,
         outbox.event_id,
         outbox.type,
         outbox.subject,
         outbox.customer_id,
+        customers.name,
         outbox.occurred_at,
         outbox.recorded_at,
+        *(progress.c.outcome.label(f"{arm}_outcome") for arm, progress in arms.items()),
+        *(progress.c.searchable_at.label(f"{arm}_at") for arm, progress in arms.items()),
     )
-    query: Select[Any] = select(*columns).order_by(outbox.sequence.desc()).limit(limit)
+    postgresql = database.url.startswith("postgresql")
+    payload = func.encode(outbox.body, "escape") if postgresql else cast(outbox.body, Text)
+    fields = (outbox.event_id, outbox.type, outbox.subject, payload, customers.name)
+    for word in search.split():
+        found = [field.icontains(word, autoescape=True) for field in fields]
+        query = query.where(or_(outbox.customer_id == word.upper(), *found))
+    query = query.select_from(joined).order_by(outbox.sequence.desc()).limit(limit)
     return database.rows(query)
 
 

@@ -23,6 +23,7 @@ from pipeline.schema import Arm, Database
 SEARCHABLE = "searchable"
 UNCHANGED = "unchanged"  # a late event: recorded, but it changed nothing, so there is no document
 DEAD_LETTER = "dead_letter"
+FIRST_VERSIONS = "first_versions"  # control value: {arm: version of its table before any event}
 
 Progress = dict[str, Any]
 """One row of `progress`: arm, sequence, outcome, the stage times that apply, searchable_at."""
@@ -58,6 +59,24 @@ def newest_entry(database: Database, arm: Arm) -> float | None:
     query = select(func.max(progress.searchable_at).label("at")).where(progress.arm == arm)
     at: float | None = database.rows(query)[0]["at"]
     return at
+
+
+def version_at(database: Database, arm: Arm, wall: float) -> int | None:
+    """Version of the arm's context table at a wall time; None where it was not noted."""
+    progress = schema.progress.c
+    query = (
+        select(progress.table_version)
+        .where(progress.arm == arm)
+        .where(progress.searchable_at <= wall)
+        .order_by(progress.searchable_at.desc(), progress.table_version.desc())
+        .limit(1)
+    )
+    found = database.rows(query)
+    if found:
+        version: int | None = found[0]["table_version"]
+        return version
+    first = database.get(FIRST_VERSIONS) or {}
+    return first.get(arm)
 
 
 def write(

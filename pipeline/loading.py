@@ -19,8 +19,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Connection
 
-from pipeline import measures, schema, world
+from pipeline import ledger, measures, schema, world
 from pipeline.clock import ClockState, to_rfc3339
+from pipeline.control import CLOCK_PAST
 from pipeline.documents import Document, documents
 from pipeline.embed import BATCH, Encoder, VectorFile
 from pipeline.images import images
@@ -97,6 +98,7 @@ def load(
             store.upsert(embedded)
             store.compact()
             store.mark_baseline()
+        _note_versions(state)
         state.database.put("schema", schema.SCHEMA)
         state.database.put("loaded", True)
     return len(made)
@@ -119,6 +121,7 @@ def reset(state: State, start: Start) -> str:
             _begin(connection, start)
         for store in state.stores:
             store.to_baseline()
+        _note_versions(state)
         shutil.rmtree(state.home / "lake", ignore_errors=True)
         return fingerprint(state)
 
@@ -134,6 +137,12 @@ def fingerprint(state: State) -> str:
         for document in store.contents():
             digest.update(repr(document).encode())
     return digest.hexdigest()
+
+
+def _note_versions(state: State) -> None:
+    """Where each context table begins, for who asks what an arm knew before its first event."""
+    versions = {store.arm: store.version for store in state.stores}
+    state.database.put(ledger.FIRST_VERSIONS, versions)
 
 
 def _read(source: Source) -> world.World:
@@ -218,7 +227,15 @@ def _begin(connection: Connection, start: Start) -> None:
     put_control(connection, "epoch", int(get_control(connection, "epoch", 0)) + 1)
     put_control(connection, "batch_interval_h", start.batch_interval_h)
     put_control(connection, "batch_as_of", to_rfc3339(midnight))
-    for name in ("batch", "batch_watermarks", "replayed", "traffic_rate", measures.WATERMARK):
+    put_control(connection, "began_at", state.anchor_wall)
+    for name in (
+        "batch",
+        "batch_watermarks",
+        "replayed",
+        "traffic_rate",
+        measures.WATERMARK,
+        CLOCK_PAST,
+    ):
         put_control(connection, name, None)
     measures.begin(connection)
 

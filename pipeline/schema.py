@@ -7,6 +7,8 @@ SQLAlchemy Core, no ORM: the rows are the model. Times are RFC 3339 text in UTC 
 from __future__ import annotations
 
 import json
+import uuid
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -32,8 +34,9 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.pool import QueuePool
 
-SCHEMA = 2  # raise it when a table changes: a state folder of another one is refused
+SCHEMA = 3  # raise it when a table changes: a state folder of another one is refused
 metadata = MetaData()
 
 Arm = Literal["stream", "batch"]
@@ -171,6 +174,7 @@ progress = Table(
     Column("gold_at", Float),
     Column("embedded_at", Float),
     Column("searchable_at", Float, nullable=False),
+    Column("table_version", Integer),  # of the arm's context table from then on
 )
 dead_letters = Table(
     "dead_letters",
@@ -298,6 +302,13 @@ def database(url: str) -> Database:
     return Database(url)
 
 
+def in_memory() -> Database:
+    """A database of its own in this process's memory; it is gone with its last reference."""
+    made = Database(f"sqlite:///file:{uuid.uuid4()}?mode=memory&cache=shared&uri=true")
+    weakref.finalize(made, made._engine.dispose)
+    return made
+
+
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
@@ -309,6 +320,7 @@ def _engine(url: str) -> Engine:
         json_serializer=_compact,
         # Many threads of one page server share the pool; SQLite serialises the writers itself.
         connect_args={"check_same_thread": False, "timeout": 30},
+        poolclass=QueuePool,
         pool_size=16,
         max_overflow=32,
     )

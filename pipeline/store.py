@@ -7,7 +7,11 @@ the table before it or after it. One process writes a table; any number read it.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,7 +27,7 @@ from pipeline.documents import Document
 from pipeline.embed import DIMENSIONS, Vectors, WrongEncoder
 from pipeline.schema import ARMS, Arm
 
-__all__ = ["ARMS", "Arm", "ContextStore", "Embedded", "Found"]
+__all__ = ["ARMS", "Arm", "ContextStore", "Embedded", "Forgotten", "Found"]
 
 STAGE_TIMES = (
     "recorded_at",
@@ -35,12 +39,19 @@ STAGE_TIMES = (
     "gold_at",
     "embedded_at",
 )
-BASELINE = "baseline"
 # Commits after which a table is compacted. Each commit adds a fragment: a search takes 8 ms on a
-# compacted table, 12 ms on 32 fragments and 17 ms on 64, an upsert likewise. A compaction takes
-# 0.1 s, in which nothing is written: early where nobody waits for it, late where somebody does.
+# compacted table, 12 ms on 32 fragments and 17 ms on 64, an upsert likewise. What these commits
+# wrote is then merged into one fragment (as an LSM tree's minor compaction; 50 ms, the rows that
+# changed); after MAJOR_EVERY of those the whole table is rewritten (0.2 to 0.6 s, 13 MB). Rewriting
+# it every time would take 0.5 MB of disk a commit, gigabytes a played day, for the versions stay.
 COMPACT_EVERY = 32
 COMPACT_WHEN_IDLE = 8
+MAJOR_EVERY = 16
+MOST_MERGED = 2_000  # documents; to merge more is to rewrite the table
+# Versions that are kept for time travel: a whole day played at the default pace is some 6 000 of
+# 100 KB. Deleting reads every version's manifest, half a second for 2 000, so it is done seldom.
+KEEP_VERSIONS = 6_000
+CLEAN_EVERY = 4_000
 CACHE_BYTES = (16_000_000, 32_000_000)  # index and metadata; LanceDB's own 7 GB would be filled
 _ENCODER = b"encoder"
 
@@ -96,6 +107,10 @@ class Found:
     score: float | None
 
 
+class Forgotten(LookupError):
+    """The version that was asked for has been deleted: only the newest ones are kept."""
+
+
 class ContextStore:
     """One arm's table."""
 
@@ -108,10 +123,10 @@ class ContextStore:
         self.arm = arm
         # Zero: every read asks for the newest commit. With the default a handle never sees what
         # another process wrote.
-        database = lancedb.connect(
+        self._database = database = lancedb.connect(
             uri, read_consistency_interval=timedelta(0), session=lancedb.Session(*CACHE_BYTES)
         )
-        name = f"context_{arm}"
+        self._name = name = f"context_{arm}"
         self._schema = schema(encoder_name)
         try:
             self.table = database.create_table(name, schema=self._schema, exist_ok=True)
@@ -126,7 +141,11 @@ class ContextStore:
         if not self.table.list_indices():  # made here, before there is a row, it costs 2 ms
             self.table.create_index("text", config=FTS())
         self._columns = [name for name in self._schema.names if name != "vector"]
-        self._commits = 0
+        self._changed: set[str] = set()  # documents written since the last compaction
+        self._commits = 0  # since the last compaction
+        self._merges = 0  # since the table was rewritten
+        self._written: deque[float] = deque(maxlen=KEEP_VERSIONS)  # wall times of commits
+        self._since_cleaned = 0
 
     def upsert(self, embedded: Sequence[Embedded]) -> int:
         """Insert new documents and replace older versions, in one atomic commit.
@@ -137,6 +156,7 @@ class ContextStore:
         if not embedded:
             return int(self.table.version)
         rows = pa.Table.from_pylist([_row(one) for one in _newest(embedded)], schema=self._schema)
+        started = time.time()
         result = (
             self.table.merge_insert("doc_id")
             .when_matched_update_all(where="target.version < source.version")
@@ -144,23 +164,69 @@ class ContextStore:
             .execute(rows)
         )
         self._commits += 1
+        self._since_cleaned += 1
+        self._written.append(started)
+        self._changed |= {one.document.doc_id for one in embedded}
         return int(result.version)
 
     def compact_when_due(self, *, idle: bool = False) -> bool:
-        """Compact after every `COMPACT_EVERY` commits; keeps old versions for time travel.
+        """Compact after every `COMPACT_EVERY` commits, so that search stays fast.
 
         Args:
             idle: nothing waits to be written; `COMPACT_WHEN_IDLE` commits are then enough.
         """
         if self._commits < (COMPACT_WHEN_IDLE if idle else COMPACT_EVERY):
             return False
-        self._commits = 0
-        self.compact()
+        if self._merges >= MAJOR_EVERY or len(self._changed) > MOST_MERGED:
+            self.compact()
+        else:
+            self._merge()
         return True
 
     def compact(self) -> None:
-        """Merge fragments and index their text: search stays as fast as on a fresh table."""
-        self.table.optimize(cleanup_older_than=timedelta(days=7))
+        """Rewrite the table as one fragment, index its text, delete versions beyond those kept."""
+        keep = None  # LanceDB's own default, a week
+        if self._since_cleaned >= CLEAN_EVERY and len(self._written) == KEEP_VERSIONS:
+            keep = timedelta(seconds=time.time() - self._written[0])
+            self._since_cleaned = 0
+        self.table.optimize(cleanup_older_than=keep)
+        self._merges = 0
+        self._begin_again()
+
+    def _merge(self) -> None:
+        """Write what changed lately once more, as one fragment, in one commit."""
+        rows = self.table.search().where(col("doc_id").isin(sorted(self._changed)))
+        (
+            self.table.merge_insert("doc_id")
+            # Unless another writer was quicker: then theirs is newer.
+            .when_matched_update_all(where="target.version = source.version")
+            .execute(rows.limit(_NO_LIMIT).to_arrow())
+        )
+        self._merges += 1
+        self._begin_again()
+
+    def _begin_again(self) -> None:
+        self._commits = 0
+        self._changed = set()
+
+    @property
+    def version(self) -> int:
+        """The table's version: what `at` takes."""
+        return int(self.table.version)
+
+    def at(self, version: int) -> ContextStore:
+        """This store as it was at a version, for reading.
+
+        Raises:
+            Forgotten: the version has been deleted.
+        """
+        past = copy.copy(self)
+        past.table = self._database.open_table(self._name)
+        try:
+            past.table.checkout(version)
+        except ValueError as gone:
+            raise Forgotten(f"{self._name} has no version {version} any more") from gone
+        return past
 
     def search(
         self,
@@ -218,6 +284,13 @@ class ContextStore:
         """Documents whose version is greater than `version`."""
         return self._scan(col("version") > version)
 
+    def read(self, doc_ids: Sequence[str]) -> dict[str, Document]:
+        """Documents by id, whoever they are of: for those who watch both arms, never an agent."""
+        if not doc_ids:
+            return {}
+        found = self._scan(col("doc_id").isin(list(doc_ids)))
+        return {one.document.doc_id: one.document for one in found}
+
     def contents(self) -> list[Document]:
         """Every document, by id; for comparing stores."""
         # One query: a count first would be of another version than the rows.
@@ -229,17 +302,28 @@ class ContextStore:
         return int(self.table.count_rows())
 
     def mark_baseline(self) -> None:
-        """Remember this version as the one that `to_baseline` returns to."""
-        with_tag = self.table.tags.list()
-        if BASELINE in with_tag:
-            self.table.tags.update(BASELINE, self.table.version)
-        else:
-            self.table.tags.create(BASELINE, self.table.version)
+        """Remember the contents as those that `to_baseline` returns to."""
+        # A table of its own: a tag would keep every version since from being deleted.
+        rows = self.table.search().limit(_NO_LIMIT).to_arrow().cast(self._schema)
+        with contextlib.suppress(ValueError):  # there was none
+            self._database.drop_table(self._baseline)
+        self._database.create_table(self._baseline, rows, schema=self._schema)
 
     def to_baseline(self) -> None:
-        """Return to the marked version, as a new commit that every reader sees at once."""
-        self.table.restore(BASELINE)
-        self._commits = 0
+        """Return to what was remembered, in one commit that every reader sees at once."""
+        baseline = self._database.open_table(self._baseline)
+        (
+            self.table.merge_insert("doc_id")  # an overwritten table would lose its index
+            .when_matched_update_all()
+            .when_not_matched_insert_all()
+            .when_not_matched_by_source_delete()
+            .execute(baseline.to_arrow())
+        )
+        self.compact()
+
+    @property
+    def _baseline(self) -> str:
+        return f"baseline_{self.arm}"
 
     def clear(self) -> None:
         """Remove every document."""

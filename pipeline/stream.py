@@ -240,11 +240,14 @@ class ContextSink(BaseSink):
             for (document, stages), vector in zip(newest.values(), vectors, strict=True)
         ]
         with epoch_fence(self._database, self._home, epoch):
-            self._store.upsert(embedded)
+            version = self._store.upsert(embedded)
             searchable_at = time.time()
             ledger.write(
                 self._database,
-                [_progress(one, embedded_at, searchable_at) for one in fresh],
+                [
+                    _progress(one, embedded_at, searchable_at) | {"table_version": version}
+                    for one in fresh
+                ],
                 [_dead_letter_row(one, searchable_at) for one in fresh if is_dead(one)],
             )
 

@@ -14,7 +14,7 @@ from sqlalchemy import update
 from pipeline import freshness, ledger, schema
 from pipeline.schema import Arm
 from tests.test_clock import CLOCK
-from tests.worlds import NOON, Airline
+from tests.worlds import DAY, NOON, Airline
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +139,42 @@ def test_the_journey_of_an_event(airline: Airline) -> None:
 def test_the_feed_is_newest_first(airline: Airline) -> None:
     assert [row["sequence"] for row in freshness.feed(airline.database)] == [3, 2, 1]
     assert [row["sequence"] for row in freshness.feed(airline.database, limit=1)] == [3]
+
+
+def test_the_feed_is_searched_by_words_and_says_what_became_of_each(airline: Airline) -> None:
+    airline.fire("flight.cancelled", f"flight/EA1/{DAY}", NOON, reason="100% snow")
+    searchable(airline, 4, 130.0)
+    [found] = freshness.feed(airline.database, search="CANCELLED 100% snow")
+    assert (found["sequence"], found["stream_at"], found["batch_at"]) == (4, 130.0, None)
+    assert (found["stream_outcome"], found["batch_outcome"]) == ("searchable", None)
+    assert freshness.sequence_of(airline.database, found["event_id"]) == 4
+    assert freshness.sequence_of(airline.database, "x") is None
+
+    def sequences(search: str) -> list[int]:
+        return [row["sequence"] for row in freshness.feed(airline.database, search=search)]
+
+    assert sequences("c1 tweet") == sequences("Ñandú") == sequences("Ada") == [3, 2, 1]
+    assert sequences(found["event_id"]) == [4]
+    assert sequences("' OR 1=1") == sequences("100_") == []
+
+
+def test_the_run_of_an_event_is_the_one_that_took_it(airline: Airline) -> None:
+    def run_id() -> int | None:
+        journey = freshness.journey(airline.database, 1)
+        run = freshness.run_of(airline.database, journey or {})
+        return run["run_id"] if run else None
+
+    assert run_id() is None
+    taken = airline.batch()
+    airline.batch()
+    assert run_id() == taken.run_id
+
+
+def test_a_dead_letter_is_found_in_both_arms(airline: Airline) -> None:
+    sequence = airline.raw(b"\xffnot JSON").sequence
+    airline.stream()
+    assert set(freshness.dead_letters(airline.database, sequence)) == {"stream"}
+    airline.batch()
+    found = freshness.dead_letters(airline.database, sequence)
+    assert set(found) == {"stream", "batch"}
+    assert {one["body"] for one in found.values()} == {b"\xffnot JSON"}

@@ -38,6 +38,7 @@ EVENT_WAY = (
     "aggregates",
     "batch",
     "freshness",
+    "past",
     "world",
     "loading",
     "replay",

@@ -9,15 +9,25 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline import store as store_module
 from pipeline.documents import Document
 from pipeline.embed import WrongEncoder
 from pipeline.settings import ROOT
-from pipeline.store import COMPACT_EVERY, STAGE_TIMES, ContextStore, Embedded, Found
+from pipeline.store import (
+    COMPACT_EVERY,
+    COMPACT_WHEN_IDLE,
+    STAGE_TIMES,
+    ContextStore,
+    Embedded,
+    Forgotten,
+    Found,
+)
 from tests.worlds import HashEncoder
 
 ENCODER = HashEncoder()
@@ -232,6 +242,42 @@ def test_compaction_when_due_keeps_every_document(store: ContextStore) -> None:
         range(COMPACT_EVERY - 5, COMPACT_EVERY + 2), key=lambda version: version % 7
     )
     assert len(store.table.list_versions()) > COMPACT_EVERY  # what was known then stays known
+
+
+def test_what_was_known_is_read_at_its_version(store: ContextStore) -> None:
+    versions = [store.upsert(embedded(document("a", n), document("b"))) for n in range(1, 4)]
+    store.compact()
+    for number, version in enumerate(versions, start=1):
+        assert store.at(version).read(["a", "x"])["a"].version == number
+    assert store.read([]) == {}
+    assert [one.version for one in store.contents()] == [3, 0]  # the store itself did not move
+    with pytest.raises(Forgotten, match="no version 99"):
+        store.at(99)
+
+
+def test_only_the_newest_versions_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("KEEP_VERSIONS", 3), ("CLEAN_EVERY", 5)):
+        monkeypatch.setattr(store_module, name, value)
+    store = new_store(tmp_path)
+    versions = [store.upsert(embedded(document("a", number))) for number in range(1, 7)]
+    store.compact()
+    with pytest.raises(Forgotten):
+        store.at(versions[0])
+    assert [store.at(one).read(["a"])["a"].version for one in versions[-2:]] == [5, 6]
+
+
+def test_after_some_small_compactions_the_table_is_rewritten(
+    store: ContextStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MAJOR_EVERY", 2)
+    store.upsert(embedded(*(document(f"{n}") for n in range(20))))
+    store.compact()
+    for version in range(1, COMPACT_WHEN_IDLE * 3 + 1):
+        store.upsert(embedded(document(f"{version % 20}", version)))
+        store.compact_when_due(idle=True)
+    stats: Any = store.table.stats()
+    assert stats["fragment_stats"]["num_fragments"] == 1
+    assert store.count() == 20
 
 
 def test_the_baseline_is_returned_to_whatever_came_after(store: ContextStore) -> None:

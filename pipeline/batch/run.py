@@ -140,9 +140,9 @@ class _Run:
         ]
 
         with epoch_fence(self.database, self.home, journal.epoch):
-            self.store.upsert(embedded)  # readers see all of it from here on, or none before
+            version = self.store.upsert(embedded)  # readers see all of it from here on, or none
             journal.upserted()
-            self._finish(found)
+            self._finish(found, version)
             self.store.compact_when_due()
         journal.tell("searchable")
 
@@ -180,14 +180,17 @@ class _Run:
             self.journal.progress("embedding", embedded=len(vectors), to_embed=len(passages))
         return [vectors[document.passage] for document in made]  # type: ignore[return-value]
 
-    def _finish(self, found: _Found) -> None:
+    def _finish(self, found: _Found, version: int) -> None:
         """One transaction: ledger, dead letters, gold counts, journal, watermarks."""
         journal = self.journal
         now = to_rfc3339(journal.airline_now)
         with self.database.write() as connection:
             ledger.write_in(
                 connection,
-                [_progress(row, journal.times) for row in found.outcomes],
+                [
+                    _progress(row, journal.times) | {"table_version": version}
+                    for row in found.outcomes
+                ],
                 [_dead_letter(row, journal.times["silver"]) for row in found.rejects],
             )
             measures.replace(connection, "batch", found.aggregates)
