@@ -46,7 +46,7 @@ class Moment:
     """A wall time of this world, and how far the record and both arms were."""
 
     wall: float
-    clock: ClockState
+    clock: ClockState  # anchored here: its `now()` has gone on since
     sequence: int  # of the newest event on record; 0: none yet
     arms: Mapping[Arm, Knowledge]
 
@@ -76,13 +76,13 @@ def moment(database: Database, wall: float) -> Moment:
 
 
 def clock_at(states: Sequence[ClockState], wall: float) -> ClockState:
-    """The clock as it stood at a wall time, stopped there.
+    """The clock as it was at a wall time, with that time as its anchor.
 
     Args:
         states: as `control.clocks` gives them; each holds until the next one's anchor.
     """
     held = [state for state in states if state.anchor_wall <= wall] or states[:1]
-    return held[-1].changed(wall=wall, to=held[-1].now(wall), paused=True)
+    return held[-1].changed(wall=wall)
 
 
 def _knowledge(database: Database, arm: Arm, wall: float, airline: datetime) -> Knowledge:

@@ -36,6 +36,9 @@ def _component(name: str, html: str) -> Any:
 
 _LINE = _component("line", '<div class="root" data-part="parts">\n</div>')
 _ANSWER = _component("answer", _read("answer.html"))
+_FEED = _component("feed", _read("feed.html"))
+_MATRIX = _component("matrix", _read("matrix.html"))
+_TIMELINE = _component("timeline", _read("timeline.html"))
 _TRACKER = _component("tracker", _read("tracker.html"))
 _CHART = st.components.v2.component(
     "airline_chart",
@@ -100,11 +103,46 @@ def line(clock: ClockState, zone: str, parts: Parts, key: str) -> None:
 
 
 def answer(
-    clock: ClockState, zone: str, card: dict[str, Any], key: str, on_behind: Callable[[], None]
+    clock: ClockState,
+    zone: str,
+    card: dict[str, Any],
+    key: str,
+    on_behind: Callable[[], None] | None = None,
+    stopped: float | None = None,
 ) -> None:
-    """One airline's answer card; see `answer_card`. `on_behind`: somebody asks how it came."""
-    data = {"clock": _clock(clock, zone), **card}
-    _ANSWER(key=key, data=data, on_behind_change=on_behind)
+    """One airline's answer card; see `answer_card`.
+
+    Args:
+        on_behind: somebody asks how it came.
+        stopped: the wall time that ages are of; None: now, ticking.
+    """
+    data = {"clock": _clock(clock, zone, stopped), **card}
+    _ANSWER(key=key, data=data, on_behind_change=on_behind or _nothing)
+
+
+def matrix(
+    clock: ClockState, zone: str, shown: dict[str, Any], key: str, stopped: float | None = None
+) -> None:
+    """The record and both airlines side by side; see `differences`."""
+    _MATRIX(key=key, data={"clock": _clock(clock, zone, stopped), **shown})
+
+
+def feed(clock: ClockState, zone: str, rows: list[dict[str, Any]], key: str) -> str | None:
+    """The newest events; returns the id of the one that was just chosen."""
+    data = {"clock": _clock(clock, zone), "rows": rows}
+    chosen: str | None = _FEED(key=key, data=data, on_chosen_change=_nothing).chosen
+    return chosen
+
+
+def timeline(clock: ClockState, zone: str, shown: dict[str, Any], key: str) -> float | None:
+    """A stretch of wall time; returns the moment that was just chosen. See `timeline`."""
+    data = {"clock": _clock(clock, zone), **shown}
+    at: float | None = _TIMELINE(key=key, data=data, on_at_change=_nothing).at
+    return at
+
+
+def _nothing() -> None:
+    """A trigger exists in a component's result only where something listens."""
 
 
 def tracker(clock: ClockState, zone: str, way: dict[str, Any], key: str) -> None:
@@ -117,14 +155,17 @@ def chart(figure: Figure, title: str, note: str, key: str) -> None:
     _CHART(key=key, data={"figure": figure, "title": title, "note": note})
 
 
-def _clock(state: ClockState, zone: str) -> dict[str, Any]:
+def _clock(state: ClockState, zone: str, stopped: float | None = None) -> dict[str, Any]:
     """The clock as the browser needs it: one straight line, and when this was sent."""
+    return {**straight(state), "zone": zone, "sent": time.time(), "stopped": stopped}
+
+
+def straight(state: ClockState) -> dict[str, Any]:
+    """Airline time as a line over wall time, both in seconds since 1970."""
     return {
         "wall": state.anchor_wall,
         "airline": state.anchor_airline.timestamp(),
         "factor": state.factor,
         "paused": state.paused,
         "holds": state.holds_at.timestamp(),
-        "zone": zone,
-        "sent": time.time(),
     }

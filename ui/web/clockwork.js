@@ -81,7 +81,7 @@ function live(component, sections) {
   if (!mine) {
     mine = { drawn: {}, ticking: {}, skew: null, sent: null };
     mine.tick = () => {
-      const wall = Date.now() / 1000 + (mine.skew ?? 0);
+      const wall = mine.clock.stopped ?? Date.now() / 1000 + (mine.skew ?? 0);
       for (const { part, span } of Object.values(mine.ticking).flat()) {
         const text = shown(part, mine.clock, wall);
         if (span.textContent !== text) span.textContent = text;

@@ -1,9 +1,15 @@
 // Where an event is now: a lane an arm, a segment a stage, with measured times.
 
+function watch(wall) {
+  const form = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 };
+  return new Date(wall * 1000).toLocaleTimeString("en-GB", form);
+}
+
 function segment(one, ticking) {
   const element = make("span", `segment ${one.state}`, make("span", "name", one.name));
   if (one.took) element.append(make("span", "took", one.took));
   if (one.time) element.append(line(one.time, "took", ticking));
+  if (one.at) element.append(make("span", "at", watch(one.at)));
   element.style.flexGrow = String(one.grow ?? 1);
   element.title = one.title ?? one.name;
   return element;
@@ -16,6 +22,7 @@ function lane(one, ticking) {
 }
 
 export default function (component) {
+  component.parentElement.querySelector(".panel").classList.toggle("big", !!component.data.big);
   return live(component, {
     title: (title, ticking) => [line(title, "", ticking)],
     lanes: (lanes, ticking) => (lanes ?? []).map((one) => lane(one, ticking)),
