@@ -61,16 +61,28 @@ class Toolbox:
         store: ContextStore,
         database: Database,
         door: Callable[[], Door] | None = None,
+        *,
+        reports: bool = True,
     ) -> None:
-        """`door` is where the events of actions go in; None: nothing can be changed from here."""
+        """Hand the tools what they work with.
+
+        Args:
+            door: where the events of actions go in; None: nothing can be changed from here.
+            reports: whether there are figures of the whole airline to be had.
+        """
         self.store = store
+        self._reports = reports
         self._database = database
         self._door = door
 
     def fields(self) -> dict[str, Any]:
         """What the tools are, to compare those of two agents: all but the table."""
         schemas = {name: self._schema(name) for one in specialists().values() for name in one.tools}
-        return schemas | {"may_change": self._door is not None, "guard": guard(self._database)}
+        return schemas | {
+            "may_change": self._door is not None,
+            "reports": self._reports,
+            "guard": guard(self._database),
+        }
 
     def keep(self, answer: Answer, session: Session) -> None:
         """Note what an answer came to, unless nothing can be changed from here: a rehearsal."""
@@ -158,6 +170,8 @@ class Toolbox:
         return Outcome({"status": "done", "flights": flights, "say": told})
 
     def _report(self, arguments: Result, scene: Scene) -> Outcome:
+        if not self._reports:
+            return _refused(say("other", "reporting"))
         try:
             figure, slots = _asked_figure(arguments, scene)
         except (ValueError, TypeError, KeyError):

@@ -154,12 +154,18 @@ def sequence_of(database: Database, event_id: str) -> int | None:
     return found[0]["sequence"] if found else None
 
 
-def feed(database: Database, limit: int = 20, search: str = "") -> list[dict[str, Any]]:
+def feed(
+    database: Database,
+    limit: int = 20,
+    search: str = "",
+    where: ColumnElement[bool] | None = None,
+) -> list[dict[str, Any]]:
     """The newest events, newest first, each with what has become of it in both arms.
 
     Args:
         search: words that all have to be in the event's id, type, subject, payload, or in the id
             or the name of its customer; upper and lower case of a to z are one.
+        where: a condition on the outbox that they have to meet as well.
 
     Returns:
         rows of sequence, event_id, type, subject, customer_id, name (the customer's), occurred_at,
@@ -192,6 +198,8 @@ def feed(database: Database, limit: int = 20, search: str = "") -> list[dict[str
     for word in search.split():
         found = [field.icontains(word, autoescape=True) for field in fields]
         query = query.where(or_(outbox.customer_id == word.upper(), *found))
+    if where is not None:
+        query = query.where(where)
     query = query.select_from(joined).order_by(outbox.sequence.desc()).limit(limit)
     return database.rows(query)
 

@@ -25,6 +25,7 @@ from pipeline.schema import ARMS, Arm, Database
 Tables = dict[str, dict[tuple[Any, ...], Row]]
 """Table name -> primary key -> row."""
 
+_MOST_EVENTS = 500
 _PARTS = ("segments", "passengers")
 _OF_BOOKINGS = (*_PARTS, "bags")
 _OF_CUSTOMERS = ("customers", "bookings", "interactions", "payments")
@@ -105,6 +106,27 @@ def _batch_as_of(database: Database, wall: float) -> datetime:
     query = select(runs.airline_time).where(runs.searchable_at <= wall)
     found = database.rows(query.order_by(runs.run_id.desc()).limit(1))
     return from_rfc3339(found[0]["airline_time"] if found else database.get("world")["starts_at"])
+
+
+def events_of(database: Database, customer_id: str) -> list[Row]:
+    """Everything that concerns a customer, oldest first; rows as `freshness.feed` gives them.
+
+    That is what names the customer, and what happened to the flights that they are booked on.
+    """
+    bookings, segments = schema.bookings.c, schema.segments.c
+    flight = "flight/" + segments.flight_number + "/" + segments.date
+    flights = (
+        select(flight)
+        .join(schema.bookings, bookings.locator == segments.locator)
+        .where(bookings.customer_id == customer_id)
+    )
+    outbox = schema.outbox.c
+    concerns = or_(
+        outbox.customer_id == customer_id,
+        outbox.subject == f"customer/{customer_id}",
+        outbox.subject.in_(flights),
+    )
+    return freshness.feed(database, _MOST_EVENTS, where=concerns)[::-1]
 
 
 def record_at(database: Database, then: Moment, customer_id: str) -> Database:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
-from sqlalchemy import select
 
-from pipeline import freshness, schema
+from pipeline import freshness
 from ui import ages, charts, components, frame, resources, state, tracker
-from ui.pulse import SPAN_S, World
+from ui.pulse import SPAN_S
 
 _EVERY_S = 0.5
 _CHART_EVERY_S = 1.0
-Row = dict[str, Any]
 
 
 def draw() -> None:
@@ -35,25 +32,9 @@ def _tracker() -> None:
     if journey is None:
         components.tracker(world.clock, zone, tracker.untold(), "tracker")
         return
-    run = _run_of(journey, world)
+    run = freshness.run_of(resources.database(), journey)
     way = tracker.way(journey, run, world, state.get(state.FIRED_NOTE))
     components.tracker(world.clock, zone, way, "tracker")
-
-
-def _run_of(journey: Row, world: World) -> Row | None:
-    """The batch run that took this event, or the one under way if it has."""
-    runs = schema.batch_runs
-    query = select(runs).where(runs.c.error.is_(None))
-    if journey["batch"]:
-        done_at = journey["batch"]["searchable_at"]
-        query = query.where(runs.c.searchable_at >= done_at - 1e-3).order_by(runs.c.run_id)
-    elif world.batch_busy:
-        recorded = journey["event"]["recorded_at"]
-        query = query.where(runs.c.searchable_at.is_(None)).where(runs.c.started_at >= recorded)
-    else:
-        return None
-    found = resources.database().rows(query.limit(1))
-    return found[0] if found else None
 
 
 def _chart() -> None:

@@ -24,7 +24,7 @@ def draw() -> Situated | None:
     """Draw the rail; returns what the stage asks about, None while there is no customer."""
     world = resources.pulse().world()
     with st.sidebar, st.container(key="rail"):
-        customer_id = _customer(world)
+        customer_id = customer(world)
         at = doing.situated(customer_id) if customer_id else None
         if at:
             _card(at)
@@ -37,7 +37,8 @@ def draw() -> Situated | None:
 # --- customer -------------------------------------------------------------------------------------
 
 
-def _customer(world: World) -> str | None:
+def customer(world: World) -> str | None:
+    """The picker of the customer, whose id is in the URL too."""
     names = _names(world.epoch)
     titles = {hero["customer_id"]: hero["title"] for hero in world.heroes}
     options = [

@@ -15,13 +15,16 @@ import streamlit as st
 
 from agent import intents, llm
 from agent.cli import agents_of
+from agent.hindsight import Hindsight
+from agent.retrieval import QuestionVectors
 from agent.support import SupportAgent
-from pipeline import schema
+from pipeline import past, schema
 from pipeline.embed import encoder
 from pipeline.engine import brokers_of
 from pipeline.fire import Door
-from pipeline.schema import Arm, Database
+from pipeline.schema import ARMS, Arm, Database
 from pipeline.settings import ROOT, settings
+from pipeline.store import ContextStore
 from ui.engine_link import EngineLink
 from ui.pulse import Pulse
 
@@ -44,6 +47,30 @@ def database() -> Database:
 def agents() -> dict[Arm, SupportAgent]:
     """The two support agents: one class, one vector memory, one judge, two tables."""
     return {agent.arm: agent for agent in agents_of(settings(), database(), door=door)}
+
+
+@st.cache_resource(show_spinner=False)
+def stores() -> dict[Arm, ContextStore]:
+    """Both context stores, to look into; the agents have handles of their own."""
+    chosen = settings()
+    return {arm: ContextStore(chosen.stores, arm, chosen.embedder) for arm in ARMS}
+
+
+@st.cache_resource(show_spinner=False)
+def vectors() -> QuestionVectors:
+    """Vectors of questions that are asked of the past."""
+    return QuestionVectors(encoder(settings().embedder))
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)
+def hindsight(wall: float, customer_id: str) -> Hindsight:
+    """A customer's world as it was at a wall time of this day.
+
+    Raises:
+        Forgotten: a store does not keep that version any more.
+    """
+    then = past.moment(database(), wall)
+    return Hindsight.of(database(), stores(), then, customer_id)
 
 
 def door() -> Door:

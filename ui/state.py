@@ -32,6 +32,11 @@ TRAFFIC = "traffic"  # background events a wall second
 REPLAY = "replay"  # whether the loaded day plays
 EDITED = "edited"  # key of the event that is edited before it is fired
 PAYLOAD = "payload"  # its data as JSON text
+EVENT = "event"  # in the URL only: id of the event that is followed
+AT = "at"  # in the URL only: wall time (s since 1970) that a visitor has gone back to
+ASKED_THEN = "asked_then"  # the question that both agents are asked in the past
+HINDSIGHT = "hindsight"  # ((customer, wall, question), asking.Conversation) of the past, or None
+SEARCH = "search"  # words that an event is looked for by
 
 DEFAULTS: dict[str, Any] = {
     CUSTOMER: None,

@@ -10,7 +10,7 @@ from typing import Any
 
 from ui import ages
 from ui.answer_card import in_words
-from ui.components import Parts, since, text, until
+from ui.components import Parts, since, text, until, until_airline
 from ui.pulse import World
 
 Row = dict[str, Any]
@@ -29,6 +29,8 @@ BATCH = (
     ("embed", "embedded_at"),
     ("search", "searchable_at"),
 )
+_STORE = ("embed", "searchable", "rev. ETL", "gold", "search")
+_ENDS = {"dead_letter": "threw it out after", "unchanged": "had nothing to change, after"}
 _FOUND = {"dead_letter": "dead letter", "rejected": "rejected", "unchanged": "changed nothing"}
 
 
@@ -41,17 +43,87 @@ def way(journey: Row, run: Row | None, world: World, label: str) -> Row:
         label: the event in words.
     """
     event = journey["event"]
-    kind = in_words(event["type"]) if event["type"] else "raw item"
     return {
         "title": [
             text("Where is "),
-            text(kind, "strong") | {"title": label},
+            text(kind_of(event), "strong") | {"title": label},
             text(" now? Fired "),
             since(event["recorded_at"], "strong"),
             text(" ago"),
         ],
         "lanes": [_stream(event, journey["stream"]), _batch(event, journey["batch"], run, world)],
     }
+
+
+def kind_of(event: Row) -> str:
+    """An outbox row's type in words."""
+    return "raw item" if event["type"] in ("", "raw") else in_words(event["type"])
+
+
+def detailed(journey: Row, run: Row | None, world: World) -> Row:
+    """The content of the large tracker: each stage with its time on your watch, and what it took.
+
+    The lanes are those of `way`; the ends say when each airline knew, or will know.
+    """
+    event, shown = journey["event"], way(journey, run, world, "")
+    stream, batch = shown["lanes"]
+    record = {"name": "record", "state": "done", "took": "✓", "title": "in the record", "grow": 1}
+    stream |= {"name": "☀ Enlightened: by stream", "segments": [record, *stream["segments"]]}
+    batch |= {"name": "☾ Benighted: by batch"}
+    at = {"record": event["recorded_at"]}
+    _stamp(stream, at | _at(dict(_columns(STREAM)), journey["stream"] or {}))
+    times = _times(journey["batch"], run)
+    _stamp(batch, at | {"waits": times.get("started_at")} | _at(dict(BATCH), times))
+    for lane, progress in ((stream, journey["stream"]), (batch, journey["batch"])):
+        if progress:
+            _shorten(lane, progress)
+        lane["end"] = _verdict(lane["arm"], event, progress, run, world)
+    title = [
+        text("Its way, stage by stage: how long each took, and when it was done on your watch")
+    ]
+    return {"big": True, "title": title, "lanes": [stream, batch]}
+
+
+def _columns(stages: tuple[tuple[str, str, str], ...]) -> list[tuple[str, str]]:
+    return [(name, column) for name, column, _ in stages]
+
+
+def _at(columns: dict[str, str], times: Row) -> Row:
+    return {name: times.get(column) for name, column in columns.items()}
+
+
+def _stamp(lane: Row, at: Row) -> None:
+    for segment in lane["segments"]:
+        segment["at"] = at.get(segment["name"])
+
+
+def _shorten(lane: Row, progress: Row) -> None:
+    """What became no document ends where it was found out, not in a store."""
+    found = _FOUND.get(progress["outcome"])
+    if not found:
+        return
+    done = [one for one in lane["segments"] if one["state"] == "done" and one["name"] not in _STORE]
+    last: Row = {"name": found, "state": "dead", "took": "✕", "at": progress["searchable_at"]}
+    lane["segments"] = [*done, last | {"grow": len(lane["segments"]) - len(done)}]
+
+
+def _verdict(arm: str, event: Row, progress: Row | None, run: Row | None, world: World) -> Parts:
+    """When an airline knew of the event, or when it will: on your watch and on the airline's."""
+    who = {"stream": "Enlightened", "batch": "Benighted"}[arm]
+    if progress:
+        took = ages.wall(progress["searchable_at"] - event["recorded_at"])
+        what = _ENDS.get(progress["outcome"], "knew after")
+        return [text(f"{who} {what} ", "quiet"), text(took)]
+    if arm == "stream" or run:
+        return [text(f"{who} is at it: "), since(event["recorded_at"])]
+    due = world.next_run.timestamp()
+    return [
+        text(f"{who} will know ", "quiet"),
+        until(due),
+        text(" · ", "quiet"),
+        until_airline(due),
+        text(" airline time", "quiet"),
+    ]
 
 
 def untold() -> Row:
