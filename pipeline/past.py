@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from pipeline import freshness, ledger, schema
 from pipeline.clock import ClockState, from_rfc3339
 from pipeline.control import clocks
+from pipeline.documents import flight_entity
 from pipeline.images import ENTITY_KEYS, Image, Row
 from pipeline.schema import ARMS, Arm, Database
 
@@ -40,6 +41,7 @@ class Knowledge:
     as_of: datetime  # airline time up to which it knew everything
     waiting: int  # events on record that it had not heard of
     staleness_s: float  # wall seconds, age of the oldest of them
+    latency_s: float | None  # wall seconds that the newest event it had took; None: it had none
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,20 @@ def _knowledge(database: Database, arm: Arm, wall: float, airline: datetime) -> 
         as_of=as_of,
         waiting=int(waiting["count"]),
         staleness_s=wall - waiting["recorded_at"] if oldest else 0.0,
+        latency_s=_latency(database, arm, wall),
     )
+
+
+def _latency(database: Database, arm: Arm, wall: float) -> float | None:
+    outbox, progress = schema.outbox.c, schema.progress.c
+    query = (
+        select((progress.searchable_at - outbox.recorded_at).label("latency"))
+        .join(schema.outbox, outbox.sequence == progress.sequence)
+        .where(progress.arm == arm, progress.searchable_at <= wall)
+        .order_by(progress.searchable_at.desc(), progress.sequence.desc())
+    )
+    found = database.rows(query.limit(1))
+    return found[0]["latency"] if found else None
 
 
 def _batch_as_of(database: Database, wall: float) -> datetime:
@@ -111,20 +126,24 @@ def _batch_as_of(database: Database, wall: float) -> datetime:
 def events_of(database: Database, customer_id: str) -> list[Row]:
     """Everything that concerns a customer, oldest first; rows as `freshness.feed` gives them.
 
-    That is what names the customer, and what happened to the flights that they are booked on.
+    That is what names the customer, and what happened to the flights that they are or were on.
     """
-    bookings, segments = schema.bookings.c, schema.segments.c
-    flight = "flight/" + segments.flight_number + "/" + segments.date
-    flights = (
-        select(flight)
+    outbox, bookings, segments = schema.outbox.c, schema.bookings.c, schema.segments.c
+    booked = (
+        select(segments.flight_number, segments.date)
         .join(schema.bookings, bookings.locator == segments.locator)
         .where(bookings.customer_id == customer_id)
     )
-    outbox = schema.outbox.c
+    rebooked = select(outbox.before).where(
+        outbox.customer_id == customer_id, outbox.type == "booking.rebooked"
+    )
+    parts = database.rows(booked)
+    for row in database.rows(rebooked):
+        parts += [part for one in row["before"] for part in one["row"]["segments"]]
     concerns = or_(
         outbox.customer_id == customer_id,
         outbox.subject == f"customer/{customer_id}",
-        outbox.subject.in_(flights),
+        outbox.subject.in_({flight_entity(part) for part in parts}),
     )
     return freshness.feed(database, _MOST_EVENTS, where=concerns)[::-1]
 

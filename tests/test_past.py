@@ -95,6 +95,27 @@ def test_the_record_as_it_stood_is_the_record_of_then(airline: Airline) -> None:
     assert len(of_then.rows(select(schema.outbox))) == 3
 
 
+def test_what_concerns_a_customer_is_theirs_and_their_flights(airline: Airline) -> None:
+    airline.fire("flight.cancelled", FLIGHT, NOON)
+    airline.fire("flight.gate_changed", f"flight/EA3/{DAY}", NOON, gate="C3")
+    airline.fire("interaction.tweet", "customer/c1", NOON, text="why?", direction="inbound")
+    airline.fire("interaction.tweet", "customer/C1", NOON, text="why?", direction="inbound")
+    airline.fire(
+        "booking.rebooked",
+        "booking/AAAAA1",
+        NOON,
+        from_={"flight": "EA1", "date": DAY},
+        to={"flight": "EA2", "date": DAY},
+    )
+    airline.stream()
+    found = past.events_of(airline.database, "C1")
+    assert [one["sequence"] for one in found] == [1, 4, 5]
+    assert all(one["stream_at"] for one in found)
+    assert now(airline).arms["stream"].latency_s == pytest.approx(
+        found[-1]["stream_at"] - found[-1]["recorded_at"]
+    )
+
+
 def test_an_event_that_is_not_searchable_yet_is_not_in_the_ledger_of_then(airline: Airline) -> None:
     airline.fire("flight.cancelled", FLIGHT, NOON)
     then = now(airline)

@@ -80,9 +80,9 @@ def against(true: Document | None, known: Document | None) -> tuple[str, Spans]:
 
 
 def behind(statuses: Iterable[str]) -> str:
-    """How much of what there is an arm had right: `5 of 6 as the record has it`."""
+    """How much of what there is an arm had right: `5 of 6 right`."""
     counted = [one for one in statuses if one != "none"]
     right = counted.count("current")
     if not counted:
         return "nothing to know"
-    return f"{right} of {len(counted)} as the record has it"
+    return f"{right} of {len(counted)} right"

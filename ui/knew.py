@@ -200,6 +200,7 @@ def world_at(then: past.Moment, world: World, zone: ZoneInfo) -> World:
         batch_s=then.arms["batch"].staleness_s,
         batch_waiting=then.arms["batch"].waiting,
         stream_s=then.arms["stream"].staleness_s,
+        latency_s=then.arms["stream"].latency_s,
     )
 
 
