@@ -281,7 +281,7 @@ def _waiting(arm: Arm, run: Row | None, world: World) -> Parts:
     if arm == "stream" or run:
         return [text("on its way", "late")]
     due = world.next_run.timestamp()
-    return [text("knows "), until(due, "late"), text(" · "), until_airline(due)]
+    return [text("knows "), until(due, "late"), text(" · "), until_airline(due), text(" airline")]
 
 
 def thrown_out(event: Row, letters: dict[str, Row], run: Row | None, world: World) -> Row:

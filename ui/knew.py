@@ -213,15 +213,18 @@ def _ask_again(then: Hindsight, view: View) -> None:
         st.form("ask-then", border=False),
         st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
     ):
+        own = _own_question(then.customer_id)
         question = st.text_input(
             "Question",
-            _own_question(then.customer_id),
-            key=state.ASKED_THEN,
+            st.query_params.get(state.QUESTION, own),
+            key=f"{state.ASKED_THEN}-{then.customer_id}",
             max_chars=_LONGEST,
             label_visibility="collapsed",
         )
         st.form_submit_button("Ask them then", type="primary", key="ask-then-both")
-    conversation = _conversation(then, question.strip() or _ASK)
+    if question != own:
+        st.query_params[state.QUESTION] = question
+    conversation = _conversation(then, question.strip() or own)
     st.fragment(_cards, run_every=None if conversation.done else _SPEAKING_S)(conversation, view)
 
 
