@@ -41,7 +41,7 @@ def url(home: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def event(home: Path, url: str, chromium: Browser) -> str:
-    """Two events of the hero's, once the first page that is ever opened has an engine; the first."""
+    """Id of the first of two events of the hero, fired once the page has started an engine."""
     page = chromium.new_page()
     page.goto(f"{url}/Follow_an_event")
     expect(page.get_by_text("Nothing has happened yet").first).to_be_visible(
