@@ -57,8 +57,8 @@ def choose() -> str | None:
             "both are asked again with just that knowledge."
         )
         if found:
-            st.fragment(_stops, run_every=frame.every(_EVERY_S))(found.customer["customer_id"])
-    return found.customer["customer_id"] if found else None
+            st.fragment(_stops, run_every=frame.every(_EVERY_S))(found)
+    return found
 
 
 def _stops(customer_id: str) -> None:
@@ -263,7 +263,7 @@ def _cards(conversation: asking.Conversation, view: View) -> None:
             components.answer(
                 view.world.clock,
                 str(view.zone),
-                shown,
+                shown | {"behind": False},
                 f"then-{arm}",
                 stopped=view.then.moment.wall,
             )
