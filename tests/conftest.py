@@ -30,6 +30,8 @@ FIRST = (
     "test_app_story.py",
     "test_agent_story.py",
     "test_app.py",
+    "test_app_past_story.py",
+    "test_app_past.py",
     "test_retrieval.py",
     "test_stream.py",
     "test_twins.py",
