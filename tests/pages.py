@@ -70,10 +70,15 @@ def browser(path: str) -> Iterator[Browser]:
 
 def opened(browser: Browser, url: str, width: int, height: int, scheme: str = "light") -> Page:
     """The page at a size, with its first answers."""
-    page = browser.new_page(
-        viewport={"width": width, "height": height},
-        color_scheme="dark" if scheme == "dark" else "light",
-    )
+    page = sized(browser, width, height, scheme)
     page.goto(url)
     page.locator(".badge").nth(1).wait_for(timeout=FIRST_ANSWER_MS)
     return page
+
+
+def sized(browser: Browser, width: int, height: int, scheme: str = "light") -> Page:
+    """An empty page of a size."""
+    return browser.new_page(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )

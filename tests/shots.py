@@ -1,7 +1,8 @@
-"""Screenshots of the Live page for docs/img/: `python -m tests.shots`.
+"""Screenshots of the pages for docs/img/: `python -m tests.shots`.
 
 Desktop and phone, light and dark, in the middle of the story: the flight is cancelled, both have
-been asked. It starts an engine of its own on a temporary folder.
+been asked; then the other pages, by their addresses. It starts an engine of its own on a temporary
+folder.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ from tests import pages
 
 FOLDER = ROOT / "docs" / "img"
 SIZES = {"desktop": (1280, 720), "phone": (390, 844)}
+# name of the picture -> (address, what has to be there); `{at}` is a moment ago
+OTHERS = {
+    "follow": ("Follow_an_event", ".matrix .cell"),
+    "knew": ("What_they_knew?customer=C0001&at={at}", ".card .badge"),
+}
 _RUN_IN_S = 75.0  # long enough for a batch run, and for the chart to have a story of its own
 
 
@@ -39,8 +45,11 @@ def main() -> int:
         pages.opened(browser, url, 1280, 720).close()
         time.sleep(_RUN_IN_S)
         for scheme in ("light", "dark"):
-            for name, (width, height) in SIZES.items():
-                take(browser, url, (width, height), scheme, FOLDER / f"live-{name}-{scheme}.png")
+            for name, size in SIZES.items():
+                take(browser, url, size, scheme, FOLDER / f"live-{name}-{scheme}.png")
+                for other in OTHERS:
+                    to = FOLDER / f"{other}-{name}-{scheme}.png"
+                    take_other(browser, f"{url}/", size, scheme, to)
     return 0
 
 
@@ -51,6 +60,18 @@ def take(browser: Browser, url: str, size: tuple[int, int], scheme: str, to: Pat
     expect(page.locator(".stream .end")).to_contain_text("✓", timeout=60_000)
     page.keyboard.press("A")
     expect(page.locator("mark.stale").first).to_be_visible(timeout=20_000)
+    page.wait_for_timeout(2500)
+    page.screenshot(path=to)
+    page.close()
+    print(to.relative_to(ROOT))
+
+
+def take_other(browser: Browser, url: str, size: tuple[int, int], scheme: str, to: Path) -> None:
+    """One screenshot of the page that the picture is named after."""
+    address, there = OTHERS[to.name.split("-", 1)[0]]
+    page = pages.sized(browser, *size, scheme)
+    page.goto(url + address.format(at=f"{time.time() - 1:.3f}"))
+    page.locator(there).first.wait_for(timeout=60_000)
     page.wait_for_timeout(2500)
     page.screenshot(path=to)
     page.close()
