@@ -246,7 +246,10 @@ def is_alive(pid: int) -> bool:
 
 
 def processes(home: Path) -> list[dict[str, Any]]:
-    """[{name, pid, restarts, rss_mb}] of the engine; empty when none runs."""
+    """[{name, pid, restarts, rss_mb, cpu_s, started_at}] of the engine; empty when none runs.
+
+    `cpu_s` are the seconds of a core that the process has used since it began.
+    """
     state = read_state(home)
     if state is None:
         return []
@@ -254,13 +257,16 @@ def processes(home: Path) -> list[dict[str, Any]]:
     found = []
     for one in listed:
         with contextlib.suppress(psutil.Error):
-            memory = psutil.Process(one["pid"]).memory_info().rss
+            process = psutil.Process(one["pid"])
+            used = process.cpu_times()
             found.append(
                 {
                     "name": one["name"],
                     "pid": one["pid"],
                     "restarts": one["restarts"],
-                    "rss_mb": round(memory / 1e6, 1),
+                    "rss_mb": round(process.memory_info().rss / 1e6, 1),
+                    "cpu_s": round(used.user + used.system, 2),
+                    "started_at": process.create_time(),
                 }
             )
     return found

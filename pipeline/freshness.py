@@ -24,6 +24,7 @@ from pipeline.schema import Arm, Database
 
 Floats = npt.NDArray[np.float64]
 RECENT = 500  # events over which a latency percentile is taken
+STREAM_STAGES = ("consumed_at", "validated_at", "embedded_at", "searchable_at")
 
 
 def pending(database: Database, arm: Arm, at: float | None = None) -> dict[str, Any]:
@@ -76,6 +77,27 @@ def latencies_ms(database: Database, arm: Arm, recent: int = RECENT) -> Floats:
     return np.array([(row["searchable_at"] - row["recorded_at"]) * 1000 for row in rows])
 
 
+def stages_ms(database: Database, recent: int = RECENT) -> dict[str, Floats]:
+    """What each stage of the stream took for the newest `recent` searchable events, milliseconds.
+
+    Keys are STREAM_STAGES, the stage that ends at that time; each array is (events,), newest first.
+    An event's stages add up to its latency. Percentiles of stages do not add up to its percentile.
+    """
+    outbox, progress = schema.outbox.c, schema.progress.c
+    query = (
+        select(outbox.recorded_at, *(progress[name] for name in STREAM_STAGES))
+        .select_from(_with_progress("stream"))
+        .where(progress.outcome == "searchable")
+        .order_by(outbox.sequence.desc())
+        .limit(recent)
+    )
+    rows = database.rows(query)
+    names = ("recorded_at", *STREAM_STAGES)
+    times = np.array([[row[name] for name in names] for row in rows], dtype=np.float64)
+    took = np.diff(times.reshape(-1, len(names)), axis=1) * 1000  # (events, stages)
+    return {name: took[:, place] for place, name in enumerate(STREAM_STAGES)}
+
+
 def percentiles(values: Floats) -> dict[str, float | None]:
     """{p50, p95, p99} of `values`; None where there are none."""
     names = ("p50", "p95", "p99")
@@ -87,17 +109,53 @@ def percentiles(values: Floats) -> dict[str, float | None]:
 
 def history(database: Database, arm: Arm, at: Sequence[float]) -> Floats:
     """Staleness of an arm at each of the wall times `at`, seconds; shape (len(at),)."""
+    recorded, searchable = _open_between(database, arm, min(at), max(at))
+    return staleness_at(recorded, searchable, np.asarray(at, dtype=np.float64))
+
+
+def backlog(database: Database, arm: Arm, at: Sequence[float]) -> Floats:
+    """Events recorded and not yet searchable in an arm, at each of the wall times `at`; (len(at),).
+
+    It is the consumer lag, counted from the ledger and not from the broker's offsets: an offset is
+    committed some milliseconds after its event can be found, and a batch has none.
+    """
+    recorded, searchable = _open_between(database, arm, min(at), max(at))
+    return backlog_at(recorded, searchable, np.asarray(at, dtype=np.float64))
+
+
+def throughput(database: Database, edges: Sequence[float]) -> dict[str, Floats]:
+    """Events a second between the wall times `edges`: {"recorded", "stream", "batch"}; (len - 1,).
+
+    "recorded" counts what entered the outbox, an arm's name what became searchable in it.
+    """
+    progress = schema.progress.c
+    found = {"recorded": _between(database, schema.outbox.c.recorded_at, None, edges)}
+    for arm in schema.ARMS:
+        found[arm] = _between(database, progress.searchable_at, progress.arm == arm, edges)
+    widths = np.diff(np.asarray(edges, dtype=np.float64))
+    return {name: np.histogram(times, edges)[0] / widths for name, times in found.items()}
+
+
+def _between(database: Database, column: Any, condition: Any, edges: Sequence[float]) -> Floats:
+    query = select(column.label("at")).where(column >= min(edges)).where(column < max(edges))
+    if condition is not None:
+        query = query.where(condition)
+    return np.array([row["at"] for row in database.rows(query)], dtype=np.float64)
+
+
+def _open_between(database: Database, arm: Arm, start: float, end: float) -> tuple[Floats, Floats]:
+    """(recorded, searchable) wall times, (N,) each, of events the arm lacked in that time."""
     outbox, progress = schema.outbox.c, schema.progress.c
     query = (
         select(outbox.recorded_at, progress.searchable_at)
         .select_from(_with_progress(arm))
-        .where((progress.searchable_at.is_(None)) | (progress.searchable_at > min(at)))
-        .where(outbox.recorded_at <= max(at))
+        .where((progress.searchable_at.is_(None)) | (progress.searchable_at > start))
+        .where(outbox.recorded_at <= end)
     )
     rows = database.rows(query)
-    recorded = np.array([row["recorded_at"] for row in rows])
-    searchable = np.array([row["searchable_at"] or np.inf for row in rows])
-    return staleness_at(recorded, searchable, np.asarray(at, dtype=np.float64))
+    recorded = np.array([row["recorded_at"] for row in rows], dtype=np.float64)
+    searchable = np.array([row["searchable_at"] or np.inf for row in rows], dtype=np.float64)
+    return recorded, searchable
 
 
 def staleness_at(recorded: Floats, searchable: Floats, at: Floats) -> Floats:
@@ -107,6 +165,49 @@ def staleness_at(recorded: Floats, searchable: Floats, at: Floats) -> Floats:
     waiting = (recorded <= at[:, None]) & (searchable > at[:, None])  # (T, N)
     oldest = np.where(waiting, recorded, np.inf).min(axis=1)
     return np.where(np.isfinite(oldest), at - oldest, 0.0)
+
+
+def backlog_at(recorded: Floats, searchable: Floats, at: Floats) -> Floats:
+    """Events waiting at times `at` (T,) from events' recorded and searchable times (N,)."""
+    came = np.searchsorted(np.sort(recorded), at, side="right")
+    went = np.searchsorted(np.sort(searchable), at, side="right")
+    return (came - went).astype(np.float64)
+
+
+def last_batch(database: Database) -> dict[str, Any] | None:
+    """Where the time of the last batch run's events went: {run_id, events, waited_s, ran_s}.
+
+    `waited_s` is the median wait, wall seconds, from the record to the start of the run; `ran_s`
+    the run itself, until its events were searchable. None before the first run that took any.
+    """
+    runs, outbox, progress = schema.batch_runs.c, schema.outbox.c, schema.progress.c
+    query = (
+        select(runs.run_id, runs.started_at, runs.searchable_at)
+        .where(
+            runs.searchable_at.in_(select(progress.searchable_at).where(progress.arm == "batch"))
+        )
+        .order_by(runs.run_id.desc())
+        .limit(1)
+    )
+    for run in database.rows(query):
+        taken = (
+            select(outbox.recorded_at)
+            .select_from(_with_progress("batch"))
+            .where(progress.searchable_at == run["searchable_at"])
+        )
+        recorded = np.array([row["recorded_at"] for row in database.rows(taken)])
+        return {
+            "run_id": run["run_id"],
+            "events": len(recorded),
+            "waited_s": max(0.0, float(np.median(run["started_at"] - recorded))),
+            "ran_s": run["searchable_at"] - run["started_at"],
+        }
+    return None
+
+
+def met(staleness: Floats, objective_s: float) -> float | None:
+    """Share (0 to 1) of those moments at which an arm met a freshness objective; None of none."""
+    return float(np.mean(staleness <= objective_s)) if len(staleness) else None
 
 
 def journey(database: Database, sequence: int) -> dict[str, Any] | None:

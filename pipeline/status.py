@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +16,7 @@ from pipeline.batch.timetable import next_run
 from pipeline.clock import to_rfc3339
 from pipeline.control import clock
 from pipeline.engine import processes
-from pipeline.schema import Database, database
+from pipeline.schema import ARMS, Database, database
 from pipeline.settings import Settings
 from pipeline.store import ContextStore
 
@@ -42,6 +46,57 @@ def is_ready(record: Database, running: list[dict[str, Any]]) -> bool:
     return bool(record.get("loaded")) and all(
         name in alive and record.get(f"ready/{name}") == alive[name] for name in CHILDREN
     )
+
+
+def tables(stores: Sequence[ContextStore]) -> dict[str, Report]:
+    """What each context store holds: {name: {documents, versions, fragments}}."""
+    return {
+        one.table.name: {
+            "documents": one.count(),
+            "versions": one.versions(),
+            "fragments": one.fragments(),
+        }
+        for one in stores
+    }
+
+
+def sizes(settings: Settings) -> dict[str, Report]:
+    """What each store takes in the state folder, old versions included: {name: {files, bytes}}.
+
+    The stores are both context tables, the three layers of the lake, and the record; None where
+    one lies elsewhere.
+    """
+    found: dict[str, Report] = {}
+    for arm in ARMS:
+        place = Path(settings.stores) / f"context_{arm}.lance"
+        found[place.stem] = _size(None if "://" in settings.stores else place)
+    for layer in ("bronze", "silver", "gold"):
+        found[f"lake/{layer}"] = _size(*settings.lake.glob(f"epoch=*/{layer}"))
+    # With SQLite's write-ahead log.
+    files = settings.airline_home.glob("record.sqlite*")
+    found["record"] = _size(None) if settings.database_url else _size(*files)
+    return found
+
+
+def _size(*places: Path | None) -> Report:
+    """{files, bytes} of files and folders; None of a place that is elsewhere."""
+    files = bytes_ = 0
+    folders = [place for place in places if place is not None]
+    if len(folders) < len(places):
+        return {"files": None, "bytes": None}
+    while folders:
+        here = folders.pop()
+        with contextlib.suppress(OSError):  # a compaction or a run has just deleted it
+            if here.is_file():
+                files, bytes_ = files + 1, bytes_ + here.stat().st_size
+                continue
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    if entry.is_dir():
+                        folders.append(Path(entry.path))
+                    else:
+                        files, bytes_ = files + 1, bytes_ + entry.stat().st_size
+    return {"files": files, "bytes": bytes_}
 
 
 def dead_letter_count(record: Database) -> int:

@@ -301,6 +301,15 @@ class ContextStore:
         """Number of documents."""
         return int(self.table.count_rows())
 
+    def versions(self) -> int:
+        """Number of the newest commit: how often the table was written, compactions included."""
+        return int(self.table.version)
+
+    def fragments(self) -> int:
+        """Files of rows that a search has to open; each upsert adds one, a compaction merges."""
+        stats: Any = self.table.stats()  # annotated as an object, and a dict in LanceDB 0.40
+        return int(stats["fragment_stats"]["num_fragments"])
+
     def mark_baseline(self) -> None:
         """Remember the contents as those that `to_baseline` returns to."""
         # A table of its own: a tag would keep every version since from being deleted.

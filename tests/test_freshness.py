@@ -178,3 +178,43 @@ def test_a_dead_letter_is_found_in_both_arms(airline: Airline) -> None:
     found = freshness.dead_letters(airline.database, sequence)
     assert set(found) == {"stream", "batch"}
     assert {one["body"] for one in found.values()} == {b"\xffnot JSON"}
+
+
+def test_stages_add_up_to_the_latency(airline: Airline) -> None:
+    times = {"consumed_at": 100.1, "validated_at": 100.2, "embedded_at": 100.6}
+    row = {"arm": "stream", "sequence": 1, "outcome": "searchable", "searchable_at": 101.0}
+    ledger.write(airline.database, [row | times])
+    found = freshness.stages_ms(airline.database)
+    took = [float(values[0]) for values in found.values()]
+    assert list(found) == list(freshness.STREAM_STAGES)
+    assert took == pytest.approx([100, 100, 400, 400])
+    assert sum(took) == pytest.approx(freshness.latencies_ms(airline.database, "stream")[0])
+
+
+def test_stages_of_nothing_are_empty(airline: Airline) -> None:
+    assert all(not len(values) for values in freshness.stages_ms(airline.database).values())
+
+
+def test_backlog_counts_what_waits(airline: Airline) -> None:
+    searchable(airline, 1, 115.0)
+    searchable(airline, 2, 125.0)
+    at = [99.0, 100.0, 110.0, 115.0, 120.0, 130.0]
+    assert list(freshness.backlog(airline.database, "stream", at)) == [0, 1, 2, 1, 2, 1]
+    assert list(freshness.backlog(airline.database, "batch", at)) == [0, 1, 2, 2, 3, 3]
+
+
+def test_throughput_is_events_a_second(airline: Airline) -> None:
+    for sequence in (1, 2, 3):
+        searchable(airline, sequence, 129.0, "batch")
+    searchable(airline, 1, 101.0)
+    found = freshness.throughput(airline.database, [100.0, 120.0, 130.0])
+    assert {name: list(values) for name, values in found.items()} == {
+        "recorded": [0.1, 0.1],
+        "stream": [0.05, 0.0],
+        "batch": [0.0, 0.3],
+    }
+
+
+def test_an_objective_is_met_for_a_share_of_the_time() -> None:
+    assert freshness.met(np.array([0.0, 1.0, 2.0, 0.5]), 1.0) == 0.75
+    assert freshness.met(np.array([]), 1.0) is None

@@ -1,4 +1,4 @@
-"""Formats of times and ages: at most three significant digits, always a unit.
+"""Formats of times, ages and sizes: at most three significant digits, always a unit.
 
 The same two formats tick in the browser (`web/clockwork.js`); a browser test compares them.
 Wall ages are plain ("2.5 s"), airline ages read like a flight board ("2 h 07 min").
@@ -55,6 +55,14 @@ def pace(factor: float) -> str:
     """What an airline hour takes: 1 h = 20 s."""
     seconds = 3600 / factor
     return f"1 h = {seconds:.3g} s"
+
+
+def bytes_(number: float) -> str:
+    """A size: 812 kB, 3.6 MB, 30 MB, 4.2 GB."""
+    for size, unit in ((1e6, "kB"), (1e9, "MB")):
+        if number < size:
+            return _three(number / size * 1000, unit)
+    return _three(number / 1e9, "GB")
 
 
 _UNIT = {"s": 1.0, "min": MINUTE, "h": HOUR, "d": DAY}

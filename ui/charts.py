@@ -16,7 +16,7 @@ FLOOR_S = 0.004  # where "nothing is waiting" is drawn: a log axis has no zero
 _TICKS = {FLOOR_S: "nothing", 0.05: "50 ms", 1.0: "1 s", 60.0: "1 min", 3600.0: "1 h"}
 NIGHT, DAWN = "var(--st-blue-color)", "var(--st-orange-color)"
 _APART = 0.8  # decades between the two names
-_QUIET, _LINE = "var(--st-gray-text-color)", "var(--st-border-color)"
+QUIET, LINE = "var(--st-gray-text-color)", "var(--st-border-color)"
 
 
 def staleness(
@@ -32,22 +32,30 @@ def staleness(
     """
     ago = [moment - now for moment in at]
     highest = max([60.0, *batch, *stream])
-    figure = go.Figure(
-        data=[
+    return drawn(
+        [
             _series(ago, batch, "Benighted", NIGHT, "solid"),
             _series(ago, stream, "Enlightened", DAWN, "solid"),
         ],
+        margin={"l": 52, "r": 84, "t": 6, "b": 20},
+        hovermode="x",
+        uirevision="staleness",
+        xaxis=time_axis(span),
+        yaxis=_age_axis(highest),
+        annotations=_names(batch, stream),
+    )
+
+
+def drawn(data: Sequence[Any], **layout: Any) -> Figure:
+    """A figure of these traces with what all figures share: no ground, quiet type, no legend."""
+    figure = go.Figure(
+        data=list(data),
         layout={
-            "margin": {"l": 52, "r": 84, "t": 6, "b": 20},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"size": 11, "color": _QUIET},
+            "font": {"size": 11, "color": QUIET},
             "showlegend": False,
-            "hovermode": "x",
-            "uirevision": "staleness",
-            "xaxis": _time_axis(span),
-            "yaxis": _age_axis(highest),
-            "annotations": _names(batch, stream),
+            **layout,
         },
     )
     made: Figure = figure.to_plotly_json()
@@ -71,7 +79,8 @@ def _said(seconds: float) -> str:
     return "nothing waiting" if seconds <= 0 else ages.wall(seconds)
 
 
-def _time_axis(span: float) -> Figure:
+def time_axis(span: float) -> Figure:
+    """The last `span` wall seconds, now at the right edge at 0."""
     minutes = range(int(span // 60) // 2 * 2, -1, -2)
     return {
         "range": [-span, 0],
@@ -89,7 +98,7 @@ def _age_axis(highest: float) -> Figure:
         "range": [math.log10(FLOOR_S * 0.8), math.log10(highest * 2.5)],
         "tickvals": list(_TICKS),
         "ticktext": list(_TICKS.values()),
-        "gridcolor": _LINE,
+        "gridcolor": LINE,
         "zeroline": False,
     }
 

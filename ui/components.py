@@ -40,6 +40,9 @@ _FEED = _component("feed", _read("feed.html"))
 _MATRIX = _component("matrix", _read("matrix.html"))
 _TIMELINE = _component("timeline", _read("timeline.html"))
 _TRACKER = _component("tracker", _read("tracker.html"))
+_LIGHT = _component("light", _read("light.html"))
+_TABLE = _component("table", _read("table.html"))
+_DIAGRAM = _component("diagram", _read("diagram.html"))
 _CHART = st.components.v2.component(
     "airline_chart",
     html=_read("chart.html"),
@@ -150,9 +153,47 @@ def tracker(clock: ClockState, zone: str, way: dict[str, Any], key: str) -> None
     _TRACKER(key=key, data={"clock": _clock(clock, zone), **way})
 
 
-def chart(figure: Figure, title: str, note: str, key: str) -> None:
-    """A Plotly figure that updates in place."""
-    _CHART(key=key, data={"figure": figure, "title": title, "note": note})
+def chart(figure: Figure, title: str, note: str, key: str, height: int = 190) -> None:
+    """A Plotly figure that updates in place; `height` of the whole panel, pixels."""
+    data = {"figure": figure, "title": title, "note": note, "height": height}
+    _CHART(key=key, data=data)
+
+
+def light(clock: ClockState, zone: str, lit: dict[str, Any], key: str) -> None:
+    """One airline against the freshness objective; see `objective`."""
+    _LIGHT(key=key, data={"clock": _clock(clock, zone), "card": lit})
+
+
+def table(clock: ClockState, zone: str, shown: dict[str, Any], key: str) -> None:
+    """A table whose cells are lines in which times tick.
+
+    Args:
+        shown: {"title", "note", "columns": [{"label", "number", "wide"}], "rows": [[Parts]]};
+            numbers stand right, wide columns are left out on a phone.
+    """
+    _TABLE(key=key, data={"clock": _clock(clock, zone), **shown})
+
+
+def diagram(
+    drawing: dict[str, Any],
+    counts: dict[str, str],
+    step: str,
+    key: str,
+    on_step: Callable[[], None],
+) -> None:
+    """Both architectures with counts on their edges; see `architecture`.
+
+    Args:
+        step: id of the step that is marked.
+        on_step: called when a box was clicked; `st.session_state[key].step` is its step.
+    """
+    data = {"drawing": drawing, "counts": counts, "step": step}
+    _DIAGRAM(key=key, data=data, on_step_change=on_step)
+
+
+def nothing_yet(what: str) -> None:
+    """An empty state: what will be here, and what makes it so."""
+    st.info(what, icon=":material/hourglass_empty:")
 
 
 def _clock(state: ClockState, zone: str, stopped: float | None = None) -> dict[str, Any]:

@@ -79,6 +79,11 @@ def buttons() -> tuple[Button, ...]:
     )  # fmt: skip
 
 
+def raw_texts() -> tuple[str, ...]:
+    """What the buttons of the raw feed send: bytes that no system of ours has written."""
+    return tuple(raw for one in buttons() if not one.type for raw in one.defaults["raw"])
+
+
 @cache
 def _questions() -> tuple[Row, ...]:
     return tuple(tomllib.loads(FILE.read_text(encoding="utf-8"))["question"])

@@ -18,7 +18,7 @@ from agent.cli import agents_of
 from agent.hindsight import Hindsight
 from agent.retrieval import QuestionVectors
 from agent.support import SupportAgent
-from pipeline import past, schema
+from pipeline import children, past, schema
 from pipeline.embed import encoder
 from pipeline.engine import brokers_of
 from pipeline.fire import Door
@@ -26,6 +26,7 @@ from pipeline.schema import ARMS, Arm, Database
 from pipeline.settings import ROOT, settings
 from pipeline.store import ContextStore
 from ui.engine_link import EngineLink
+from ui.load import Load
 from ui.pulse import Pulse
 
 STATIC = ROOT / "static"
@@ -91,6 +92,18 @@ def _door(brokers: str) -> Door:
 def pulse() -> Pulse:
     """The live figures, read once for all sessions."""
     return Pulse(database(), ZoneInfo(settings().home_zone))
+
+
+@st.cache_resource(show_spinner=False)
+def load() -> Load:
+    """What the engine's processes use, looked at once for all sessions."""
+    return Load(settings().airline_home)
+
+
+@st.cache_resource(show_spinner=False)
+def stores() -> dict[Arm, ContextStore]:
+    """Both context stores, for reading what they hold."""
+    return {arm: children.store(settings(), arm) for arm in ARMS}
 
 
 @st.cache_resource(show_spinner=False)

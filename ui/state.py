@@ -37,6 +37,14 @@ AT = "at"  # in the URL only: wall time (s since 1970) that a visitor has gone b
 ASKED_THEN = "asked_then"  # the question that both agents are asked in the past
 HINDSIGHT = "hindsight"  # ((customer, wall, question), asking.Conversation) of the past, or None
 SEARCH = "search"  # words that an event is looked for by
+OBJECTIVE = "objective"  # freshness objective, a key of health.OBJECTIVES; in the URL
+VIEW = "view"  # part of the page Freshness and health; in the URL
+SCALE = "scale"  # of the staleness axis; in the URL
+LETTER = "letter"  # outbox sequence of the dead letter that is open; in the URL
+REPAIR = "repair"  # its text as edited; the letter's sequence is part of the key
+PART = "part"  # part of the page How it works; in the URL
+SOURCE = "source"  # step whose source is shown; in the URL
+CHOSEN = "chosen"  # whether a box of the diagram was clicked in this run
 
 DEFAULTS: dict[str, Any] = {
     CUSTOMER: None,

@@ -116,3 +116,24 @@ class Journal:
         connection.execute(
             update(runs).where(runs.c.run_id == self.run_id).values(counts=self.counts, **values)
         )
+
+
+STAGES = ("extracted", "bronze", "silver", "gold", "reverse_etl", "embedded", "searchable")
+
+
+def recent(database: Database, limit: int) -> list[dict[str, Any]]:
+    """The newest runs, newest first: their row in `batch_runs`, and what each stage took.
+
+    `took` is {stage of STAGES: wall seconds} of the stages that are over, in their order.
+    """
+    runs = schema.batch_runs
+    found = database.rows(select(runs).order_by(runs.c.run_id.desc()).limit(limit))
+    return [row | {"took": _took(row)} for row in found]
+
+
+def _took(row: dict[str, Any]) -> dict[str, float]:
+    reached = [name for name in ("started", *STAGES) if row[f"{name}_at"] is not None]
+    return {
+        name: row[f"{name}_at"] - row[f"{before}_at"]
+        for before, name in zip(reached, reached[1:], strict=False)
+    }

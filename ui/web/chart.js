@@ -25,11 +25,16 @@ function resolved(value, style) {
   return value;
 }
 
+const HEAD_PX = 44; // the head, and the panel's own padding
+
 export default function (component) {
   const { data, parentElement } = component;
   const place = parentElement.querySelector(".chart");
   parentElement.querySelector(".title").textContent = data.title;
   parentElement.querySelector(".note").textContent = data.note;
+  const { height } = data;
+  parentElement.querySelector(".airline-chart").style.height = `${height}px`;
+  place.style.height = `${height - HEAD_PX}px`;
   const style = getComputedStyle(place);
   const layout = { ...resolved(data.figure.layout, style), autosize: true };
   const config = { displayModeBar: false, responsive: true, displaylogo: false };
