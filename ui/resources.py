@@ -18,7 +18,7 @@ from agent.cli import agents_of
 from agent.hindsight import Hindsight
 from agent.retrieval import QuestionVectors
 from agent.support import SupportAgent
-from pipeline import children, past, schema
+from pipeline import past, schema
 from pipeline.embed import encoder
 from pipeline.engine import brokers_of
 from pipeline.fire import Door
@@ -98,12 +98,6 @@ def pulse() -> Pulse:
 def load() -> Load:
     """What the engine's processes use, looked at once for all sessions."""
     return Load(settings().airline_home)
-
-
-@st.cache_resource(show_spinner=False)
-def stores() -> dict[Arm, ContextStore]:
-    """Both context stores, for reading what they hold."""
-    return {arm: children.store(settings(), arm) for arm in ARMS}
 
 
 @st.cache_resource(show_spinner=False)
