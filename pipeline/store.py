@@ -297,6 +297,10 @@ class ContextStore:
         rows = self.table.search().select(self._columns).limit(_NO_LIMIT).to_list()
         return sorted((_found(row).document for row in rows), key=lambda one: one.doc_id)
 
+    def arrow(self) -> Any:
+        """Every document as a pyarrow.Table, stage times and all, without the vectors."""
+        return self.table.search().select(self._columns).limit(_NO_LIMIT).to_arrow()
+
     def count(self) -> int:
         """Number of documents."""
         return int(self.table.count_rows())

@@ -41,6 +41,8 @@ EVENT_WAY = (
     "freshness",
     "past",
     "counters",
+    "sandbox",
+    "query",
     "world",
     "loading",
     "replay",
@@ -56,7 +58,7 @@ WIRING = ("__main__", "bench")
 ONLY_IN = {
     "quixstreams": ("pipeline/stream.py", "pipeline/aggregates.py"),
     "confluent_kafka": ("pipeline/broker.py", "pipeline/relay.py", "pipeline/stream.py"),
-    "duckdb": ("pipeline/batch",),
+    "duckdb": ("pipeline/batch", "pipeline/sandbox.py", "pipeline/query.py"),
     "streamlit": ("app.py", "pages", "ui"),
 }
 

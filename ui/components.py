@@ -60,9 +60,15 @@ _PAGE = st.components.v2.component(
 )
 
 
-def page_style() -> None:
-    """Space and density of the page's own containers."""
-    _PAGE(key="page-style", height=1)
+def page_style(*, big: bool) -> None:
+    """Space and density of the page's own containers; `big`: type for the back row."""
+    with st.container(key="big-type" if big else "usual-type"):
+        _PAGE(key="page-style", height=1)
+
+
+def quiet(words: str) -> None:
+    """A small remark of ours; st.caption's grey is too faint for WCAG AA."""
+    st.markdown(f":small[:gray[{words}]]")
 
 
 def text(value: str, style: str = "") -> Part:

@@ -45,13 +45,25 @@ def open_page(title: str) -> DeltaGenerator:
     )
     state.ensure()
     resources.warm_up()
-    components.page_style()
+    components.page_style(big=_big_type())
     _need_engine()
     notice = state.get(state.NOTICE)
     if notice:
         st.toast(plain(notice))
         state.put(state.NOTICE, None)
     return st.container(key="page")
+
+
+def _big_type() -> bool:
+    """Whether this session wants big type. The address says it at first, and keeps it."""
+    if state.get(state.BIG) is None:
+        state.put(state.BIG, st.query_params.get(state.BIG) == "1")
+    big = bool(state.get(state.BIG))
+    if big:
+        st.query_params[state.BIG] = "1"
+    else:
+        st.query_params.pop(state.BIG, None)
+    return big
 
 
 def every(base_s: float) -> float:
@@ -87,6 +99,7 @@ def _menu() -> None:
     """The pages that there are. Links keep the customer in the URL."""
     customer = state.get(state.CUSTOMER)
     kept = {state.CUSTOMER: customer} if customer else {}
+    kept |= {state.BIG: "1"} if state.get(state.BIG) else {}
     with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key="menu"):
         st.markdown("**:blue[Benighted] vs :orange[Enlightened]**", width="content")
         there = {file: label for file, label in PAGES.items() if (ROOT / file).exists()}
@@ -123,7 +136,7 @@ def _clock_controls(world: World) -> None:
     with st.popover(
         ages.pace(world.clock.factor), help="Pace of the airline clock, jumps, start over"
     ):
-        state.put(state.SPEED, _nearest_pace(world.clock.factor))
+        state.put(state.SPEED, nearest_pace(world.clock.factor))
         st.segmented_control(
             "An airline hour takes",
             PACES,
@@ -166,7 +179,8 @@ def _offer_to_start_over() -> None:
         st.button("Start over", key="again", type="primary", on_click=start_over)
 
 
-def _nearest_pace(factor: float) -> int:
+def nearest_pace(factor: float) -> int:
+    """The one of `PACES` that is nearest to a clock factor."""
     return min(PACES, key=lambda seconds: abs(seconds - 3600 / factor))
 
 

@@ -22,6 +22,7 @@ from pipeline import past, schema
 from pipeline.embed import encoder
 from pipeline.engine import brokers_of
 from pipeline.fire import Door
+from pipeline.query import Desk
 from pipeline.schema import ARMS, Arm, Database
 from pipeline.settings import ROOT, settings
 from pipeline.store import ContextStore
@@ -98,6 +99,12 @@ def pulse() -> Pulse:
 def load() -> Load:
     """What the engine's processes use, looked at once for all sessions."""
     return Load(settings().airline_home)
+
+
+@st.cache_resource(show_spinner=False)
+def desk() -> Desk:
+    """Where queries over both worlds are handed in."""
+    return Desk(database(), stores(), settings().lake)
 
 
 @st.cache_resource(show_spinner=False)

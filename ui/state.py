@@ -45,6 +45,18 @@ REPAIR = "repair"  # its text as edited; the letter's sequence is part of the ke
 PART = "part"  # part of the page How it works; in the URL
 SOURCE = "source"  # step whose source is shown; in the URL
 CHOSEN = "chosen"  # whether a box of the diagram was clicked in this run
+SQL = "sql"  # the query of Query both worlds; in the URL
+SQL_BOX = "sql_box"  # how often the page put a text into its box: part of the box's own key
+EXAMPLE = "example"  # the example that was clicked
+LIVE_QUERY = "live_query"  # whether the query is kept running
+ASKED = "asked"  # its last result, see `ui.query`
+BIG = "big"  # whether type is big, on every page; in the URL as 1
+BIG_SWITCH = "big_switch"  # its switch on the page Settings, where also the next ones are
+SETTINGS_PACE = "settings_pace"  # as SPEED
+SETTINGS_INTERVAL = "settings_interval"  # as INTERVAL
+GUARD = "guard"  # whether actions on outdated ground are refused
+SURE = "sure"  # whether the day may be forgotten
+TESTED = "tested"  # the last agent.llm.Completion of the model's test, or None
 
 DEFAULTS: dict[str, Any] = {
     CUSTOMER: None,
@@ -60,6 +72,11 @@ DEFAULTS: dict[str, Any] = {
     FIRED_TYPE: None,
     FIRED_COUNT: 0,
     NOTICE: None,
+    SQL: None,
+    SQL_BOX: 0,
+    ASKED: None,
+    BIG: None,
+    TESTED: None,
 }
 
 

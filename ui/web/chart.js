@@ -27,16 +27,27 @@ function resolved(value, style) {
 
 const HEAD_PX = 44; // the head, and the panel's own padding
 
+// Type and margins as big as the rest of the page: see page.css.
+function sized(value, factor, name = "") {
+  if (typeof value === "number") return ["size", "l", "r", "t", "b"].includes(name) ? value * factor : value;
+  if (Array.isArray(value)) return value.map((one) => sized(one, factor));
+  if (value && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, sized(v, factor, k)]));
+  }
+  return value;
+}
+
 export default function (component) {
   const { data, parentElement } = component;
   const place = parentElement.querySelector(".chart");
   parentElement.querySelector(".title").textContent = data.title;
   parentElement.querySelector(".note").textContent = data.note;
-  const { height } = data;
-  parentElement.querySelector(".airline-chart").style.height = `${height}px`;
-  place.style.height = `${height - HEAD_PX}px`;
   const style = getComputedStyle(place);
-  const layout = { ...resolved(data.figure.layout, style), autosize: true };
+  const factor = Number(style.getPropertyValue("--airline-type")) || 1;
+  const height = data.height * factor;
+  parentElement.querySelector(".airline-chart").style.height = `${height}px`;
+  place.style.height = `${height - HEAD_PX * factor}px`;
+  const layout = { ...sized(resolved(data.figure.layout, style), factor), autosize: true };
   const config = { displayModeBar: false, responsive: true, displaylogo: false };
   plotly()
     .then((Plotly) => Plotly.react(place, resolved(data.figure.data, style), layout, config))
