@@ -10,8 +10,8 @@ from pipeline import sandbox
 from pipeline.sandbox import Rows
 from pipeline.schema import Arm
 from ui import query_chart
-from ui.row_differences import ONLY_HERE, SAME, compare, key_size
 from ui.query import examples
+from ui.row_differences import ONLY_HERE, SAME, compare, key_size
 
 
 def rows(*found: tuple[Any, ...]) -> Rows:

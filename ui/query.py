@@ -18,9 +18,9 @@ from pipeline.query import TABLES, Outcome
 from pipeline.sandbox import ROWS, SECONDS, Rows
 from pipeline.schema import ARMS, Arm
 from pipeline.settings import ROOT
-from ui import ages, components, row_differences, doing, frame, query_chart, resources, state
-from ui.row_differences import Marked
+from ui import ages, components, doing, frame, query_chart, resources, row_differences, state
 from ui.plain import plain
+from ui.row_differences import Marked
 
 EXAMPLES = ROOT / "data" / "queries.toml"
 _HEADS: Mapping[Arm, str] = {
