@@ -20,7 +20,7 @@ from pipeline.settings import ROOT
 from ui.situation import Row, Situation, Trip, free_seat, later_flights
 
 FILE = ROOT / "data" / "console.toml"
-MOST_QUESTIONS = 5  # how many questions are suggested at once
+MOST_QUESTIONS = 4  # how many questions are suggested at once
 
 
 @dataclass(frozen=True)

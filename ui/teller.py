@@ -37,7 +37,10 @@ def begin(name: str) -> None:
 
 
 def follow_url() -> None:
-    """A link may name a story and how far it is told. It fires nothing."""
+    """A link may name a story and how far it is told. It fires nothing, and counts once a visit."""
+    if state.get(state.FOLLOWED):
+        return
+    state.put(state.FOLLOWED, True)
     name = st.query_params.get(state.STORY)
     if name in stories() and not state.get(state.STORY):
         state.put(state.STORY, name)
