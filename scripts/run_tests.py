@@ -7,9 +7,6 @@ from scripts import bootstrap
 from scripts.bootstrap import ROOT, SetupError
 from scripts.browser import find_browser
 
-# Most of the time goes into waiting for engines and browsers: two files at a time.
-SHARED_OUT = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-
 
 def main() -> int:
     """Returns only where it fails: else the process becomes the program that it starts."""
@@ -21,7 +18,7 @@ def main() -> int:
         return 1
     os.chdir(ROOT)
     os.environ["BROWSER_PATH"] = browser
-    return os.execv(python, [str(python), "-m", "pytest", *SHARED_OUT, *sys.argv[1:]])
+    return os.execv(python, [str(python), "-m", "pytest", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -23,31 +23,6 @@ BROWSER_FLAGS = [
 ]
 
 
-# `make test` hands whole files to two processes, in this order: the long ones must not come last.
-FIRST = (
-    "test_whole_day.py",
-    "test_engine.py",
-    "test_app_story.py",
-    "test_agent_story.py",
-    "test_app.py",
-    "test_app_past_story.py",
-    "test_app_past.py",
-    "test_health_story.py",
-    "test_app_health.py",
-    "test_app_query_story.py",
-    "test_app_query.py",
-    "test_retrieval.py",
-    "test_stream.py",
-    "test_twins.py",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first; within a file nothing moves."""
-    rank = {name: place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: rank.get(item.path.name, len(FIRST)))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def airline_home() -> Iterator[str]:
     """The state folder of this test session, deleted after it."""

@@ -195,6 +195,7 @@ def test_a_bad_world_stops_the_load_before_anything_changes(fresh: Engine, tmp_p
 
 
 def test_status_has_the_shape_of_the_contract(engine: Engine) -> None:
+    engine.wait_until_ready()
     report = engine.json("status")
     assert engine.cli("status").returncode == 0
     assert set(report["arms"]["stream"]) >= {"staleness_s", "latency_ms", "documents", "lag"}
