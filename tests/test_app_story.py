@@ -99,8 +99,9 @@ def test_a_story_keeps_its_promises(chromium: Browser, url: str, name: str) -> N
         for arm, promised in step.expect.items():
             mark, word = VERDICTS[promised]
             badge = page.locator(f".card.{arm} .badge")
-            expect(badge).to_have_count(1)  # the cards of the step before are gone
-            expect(badge, f"{name}, step {done + 1}").to_contain_text(f"{mark} {word}")
+            expect(badge).to_have_count(1, timeout=20_000)  # the cards of the step before are gone
+            verdict = expect(badge, f"{name}, step {done + 1}")
+            verdict.to_contain_text(f"{mark} {word}", timeout=20_000)
     assert f"story={name}" in page.url
     page.get_by_role("button", name="End").click()
     expect(page.locator(".st-key-story")).to_have_count(0)
