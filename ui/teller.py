@@ -9,7 +9,7 @@ from pipeline import freshness
 from ui import doing, frame, questions, resources, state
 from ui.console import Situated
 from ui.plain import plain
-from ui.stories import Step, Story, draft, stories
+from ui.stories import Story, draft, stories
 
 
 def picker() -> None:
@@ -76,8 +76,7 @@ def strip(at: Situated) -> None:
                 type="primary",
                 shortcut="Right",
                 disabled=busy,
-                on_click=_do,
-                args=(story.steps[done], at),
+                on_click=_do_next,
             )
         st.button("End", key="story-end", type="tertiary", on_click=_end)
     if busy:
@@ -107,9 +106,13 @@ def _watch(at: Situated) -> None:
         st.rerun()
 
 
-def _do(step: Step, before: Situated) -> None:
-    customer_id = before.situation.customer["customer_id"]
-    state.put(state.STEP, state.get(state.STEP) + 1)
+def _do_next() -> None:
+    """Do the step that is due now: a quick second click must not do the one that was drawn."""
+    name, done = state.get(state.STORY), state.get(state.STEP)
+    if name is None or done >= len(stories()[name].steps):
+        return
+    step, customer_id = stories()[name].steps[done], state.get(state.CUSTOMER)
+    state.put(state.STEP, done + 1)
     if step.ask:
         state.put_question(step.ask)
         questions.ask(customer_id, step.ask)
