@@ -16,9 +16,7 @@ from pipeline.engine import is_alive, read_state
 from tests import pages
 from tests.engines import wait
 from tests.test_ui_ages import AIRLINE, WALL
-from ui.answer_card import VERDICTS
 from ui.components import WEB
-from ui.stories import stories
 
 ASKED = "Is my flight to Chicago still on time?"
 
@@ -82,30 +80,6 @@ def bad(message_type: str) -> bool:
 
 def local(address: str) -> bool:
     return address.startswith(pages.LOCAL)
-
-
-@pytest.mark.parametrize("name", stories())
-def test_a_story_keeps_its_promises(chromium: Browser, url: str, name: str) -> None:
-    story = stories()[name]
-    page = pages.opened(chromium, url, 1280, 720)
-    page.get_by_role("button", name="Stories").click()
-    page.get_by_role("button", name=story.title).click()
-    for done, step in enumerate(story.steps):
-        told = page.get_by_text(f"{story.title} {done}/{len(story.steps)}")
-        expect(told).to_be_visible(timeout=30_000)
-        following = page.locator(".st-key-story-next button")
-        expect(following).to_be_enabled(timeout=60_000)
-        following.click()
-        for arm, promised in step.expect.items():
-            mark, word = VERDICTS[promised]
-            badge = page.locator(f".card.{arm} .badge")
-            expect(badge).to_have_count(1, timeout=20_000)  # the cards of the step before are gone
-            verdict = expect(badge, f"{name}, step {done + 1}")
-            verdict.to_contain_text(f"{mark} {word}", timeout=20_000)
-    assert f"story={name}" in page.url
-    page.get_by_role("button", name="End").click()
-    expect(page.locator(".st-key-story")).to_have_count(0)
-    page.close()
 
 
 def test_keys_fire_events(chromium: Browser, url: str) -> None:
