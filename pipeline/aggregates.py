@@ -26,7 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from quixstreams import Application
-from quixstreams.checkpointing.exceptions import CheckpointConsumerCommitError
+from quixstreams.checkpointing.exceptions import (
+    CheckpointConsumerCommitError,
+    InvalidStoredOffset,
+)
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import TopicConfig
 from quixstreams.sinks import BaseSink, SinkBackpressureError
@@ -251,7 +254,7 @@ class Aggregator:
         """
         again = True
         while again and not stop.is_set():
-            self._admin.ensure_topics(self._partitions)
+            self._admin.wait_for_topics(self._partitions, stop)
             again = self._run_once(stop)
 
     def _run_once(self, stop: threading.Event) -> bool:
@@ -274,7 +277,8 @@ class Aggregator:
         threading.Thread(target=watch, daemon=True).start()
         try:
             app.run()
-        except CheckpointConsumerCommitError as evicted:
+        except (CheckpointConsumerCommitError, InvalidStoredOffset) as evicted:
+            # After a broker's death: its offsets mean nothing any more, or start over mid-batch.
             log.warning("joining anew: %s", evicted)
             return True
         finally:
@@ -305,11 +309,13 @@ class Aggregator:
             },
             broker_availability_timeout=30,
         )
-        config = TopicConfig(
-            num_partitions=self._partitions,
+        topic = app.topic(EVENTS, value_deserializer="bytes")
+        # Quix derives changelog topics from the retention, though none are made here; a topic that
+        # a producer made, the first to find the broker back and empty, says none.
+        topic.broker_config = TopicConfig(
+            num_partitions=topic.broker_config.num_partitions,
             replication_factor=1,
-            extra_config={"retention.ms": str(RETENTION_MS), "retention.bytes": "-1"},
+            extra_config={"retention.ms": str(RETENTION_MS)},
         )
-        topic = app.topic(EVENTS, value_deserializer="bytes", config=config)
         flow(app.dataframe(topic), AggregateSink(self._database, self._home))
         return app

@@ -22,6 +22,7 @@ EVENTS = "airline.events"
 DEAD_LETTERS = "airline.dead-letters"
 CONSUMER_GROUP = "context-stream"
 RETENTION_MS = 7 * 24 * 3600 * 1000
+RETRY_S = 0.5
 MAX_MESSAGE = MAX_RAW + 1_000_000  # bytes: the largest raw item, its headers and images
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class EventProducer:
             on_acknowledged: called with the sequence of each message the broker has taken.
         """
         self._on_acknowledged = on_acknowledged
+        self._complained = False
         self._producer = Producer(
             {
                 "bootstrap.servers": brokers,
@@ -93,9 +95,10 @@ class EventProducer:
 
         def delivered(error: KafkaError | None, _: Message) -> None:
             if error is None:
+                self._complained = False
                 self._on_acknowledged(message.sequence)
             else:
-                log.warning("event %d was not published: %s", message.sequence, error)
+                self._complain(message, error)
 
         try:
             self._producer.produce(
@@ -107,7 +110,17 @@ class EventProducer:
             )
             self._producer.poll(0)
         except (BufferError, KafkaException) as failed:
-            log.warning("event %d was not published: %s", message.sequence, failed)
+            self._complain(message, failed)
+
+    def _complain(self, message: Outgoing, failed: object) -> None:
+        # A broker that is down fails them all, and one line says so.
+        if not self._complained:
+            log.warning(
+                "event %d was not published; the relay sends it, and what follows, again: %s",
+                message.sequence,
+                failed,
+            )
+        self._complained = True
 
     def flush(self, timeout_s: float) -> int:
         """Wait for acknowledgements; returns how many messages are still without one."""
@@ -159,12 +172,25 @@ class Admin:
                 if failed.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
 
+    def wait_for_topics(self, partitions: int, stop: threading.Event) -> None:
+        """Make the topics that are missing once a broker answers; gives up when `stop` is set."""
+        while not stop.is_set():
+            try:
+                self.ensure_topics(partitions)
+                break
+            except (KafkaException, TimeoutError) as away:
+                log.warning("waiting for the broker: %s", away)
+                stop.wait(RETRY_S)
+
     def incarnation(self) -> str | None:
-        """Id of the event topic: another one means the broker came back with an empty memory."""
+        """Id of the event topic: another one means the broker came back with an empty memory.
+
+        None while no broker answers.
+        """
         described = self._client.describe_topics(TopicCollection([EVENTS]), request_timeout=3)
         try:
             return str(described[EVENTS].result(timeout=3).topic_id)
-        except KafkaException:
+        except (KafkaException, TimeoutError):
             return None
 
 

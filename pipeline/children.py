@@ -7,6 +7,7 @@ own work needs: seven processes that all hold every library would not fit a smal
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import signal
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 def run(name: str, settings: Settings, *, supervised: bool = True) -> None:
     """Run one child until it is told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    faulthandler.enable()  # the broker's client, the store and the encoder are native code
     stop = threading.Event()
     if supervised:
         stop_with_parent(settings.airline_home, stop, lambda: os.kill(os.getpid(), signal.SIGTERM))

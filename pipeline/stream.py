@@ -23,7 +23,7 @@ from quixstreams.checkpointing.exceptions import (
     InvalidStoredOffset,
 )
 from quixstreams.dataframe import StreamingDataFrame
-from quixstreams.models import Topic, TopicConfig
+from quixstreams.models import Topic
 from quixstreams.sinks import BaseSink, SinkBackpressureError
 
 from pipeline import ledger
@@ -32,7 +32,6 @@ from pipeline.broker import (
     DEAD_LETTERS,
     EVENTS,
     MAX_MESSAGE,
-    RETENTION_MS,
     Admin,
 )
 from pipeline.documents import documents
@@ -345,7 +344,7 @@ class Worker:
         """
         again = True
         while again and not stop.is_set():
-            self._admin.ensure_topics(self._partitions)
+            self._admin.wait_for_topics(self._partitions, stop)
             again = self._run_once(self._admin.incarnation(), stop)
 
     def _run_once(self, incarnation: str | None, stop: threading.Event) -> bool:
@@ -401,14 +400,7 @@ class Worker:
             producer_extra_config={"linger.ms": 0, "message.max.bytes": MAX_MESSAGE},
             broker_availability_timeout=30,
         )
-        config = TopicConfig(
-            num_partitions=self._partitions,
-            replication_factor=1,
-            extra_config={"retention.ms": str(RETENTION_MS), "retention.bytes": "-1"},
-        )
-        topic = app.topic(EVENTS, value_deserializer="bytes", config=config)
-        dead_letters = app.topic(
-            DEAD_LETTERS, value_serializer="bytes", key_serializer="bytes", config=config
-        )
+        topic = app.topic(EVENTS, value_deserializer="bytes")
+        dead_letters = app.topic(DEAD_LETTERS, value_serializer="bytes", key_serializer="bytes")
         flow(app.dataframe(topic), dead_letters, self._sink)
         return app
