@@ -23,14 +23,13 @@ from agent.context import spoken_age
 from agent.judge import Judge
 from agent.pictures import Picture
 from agent.prompts import table
-from agent.retrieval import QuestionVectors
 from agent.session import sessions
 from agent.support import AgentSettings, AsOf, SupportAgent, ask_both
 from agent.tools import Toolbox
+from agent.vectors import question_vectors
 from pipeline import schema
 from pipeline.clock import from_rfc3339
 from pipeline.control import clock
-from pipeline.embed import encoder
 from pipeline.engine import brokers_of
 from pipeline.fire import Door
 from pipeline.freshness import pending
@@ -57,7 +56,7 @@ def agents_of(
     Args:
         door: where the events of their actions go in; None: they change nothing.
     """
-    vectors, judge = QuestionVectors(encoder(settings.embedder)), Judge(database)
+    vectors, judge = question_vectors(settings.embedder), Judge(database)
     shape = AgentSettings(model=model or settings.agent_model, home_zone=settings.home_zone)
     stores = [ContextStore(settings.stores, arm, settings.embedder) for arm in arms]
     return [SupportAgent(Toolbox(store, database, door), vectors, judge, shape) for store in stores]

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.judge import Judge
-from agent.retrieval import QuestionVectors
 from agent.support import AgentSettings, SupportAgent
 from agent.tools import Toolbox
+from agent.vectors import QuestionVectors
 from pipeline.past import Moment, record_at
 from pipeline.schema import Arm, Database
 from pipeline.store import ContextStore

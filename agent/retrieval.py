@@ -7,17 +7,15 @@ what this customer may see: the store's filter is part of every query, never app
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Lock
 
 from agent import mentions
 from agent.ranking import asked_for, fused, in_turns
-from agent.words import LONGEST
-from pipeline.documents import clean, spoken_flight
-from pipeline.embed import Encoder, Vectors
+from pipeline.documents import spoken_flight
+from pipeline.embed import Vectors
 from pipeline.store import ContextStore, Found
 
 
@@ -38,30 +36,6 @@ class RetrievalSettings:
     bags: int = 4
 
 
-class QuestionVectors:
-    """Questions -> vectors, the last ones remembered: both agents are asked the same one."""
-
-    def __init__(self, encoder: Encoder, keep: int = 256) -> None:
-        self._encoder = encoder
-        self._keep = keep
-        self._known: OrderedDict[str, Vectors] = OrderedDict()
-        self._lock = Lock()
-
-    def __call__(self, question: str) -> Vectors:
-        """The vector of a question, shape (384,)."""
-        asked = clean(question[:LONGEST])
-        with self._lock:
-            if asked in self._known:
-                self._known.move_to_end(asked)
-                return self._known[asked]
-        vector: Vectors = self._encoder.encode([asked])[0]
-        with self._lock:
-            self._known[asked] = vector
-            if len(self._known) > self._keep:
-                self._known.popitem(last=False)
-        return vector
-
-
 @dataclass(frozen=True)
 class Query:
     """A customer's question. `now` is airline time in the home zone: it says which day is meant."""
@@ -72,24 +46,48 @@ class Query:
     now: datetime
 
 
-def retrieve(store: ContextStore, query: Query, settings: RetrievalSettings) -> list[Found]:
+# A query waits for the store more than it computes: two at once take little longer than one.
+_BESIDE = ThreadPoolExecutor(8, thread_name_prefix="retrieval")
+
+
+def own_documents(store: ContextStore, customer_id: str) -> Future[list[Found]]:
+    """What is the customer's own, fetched while the question is embedded.
+
+    Its `result()` raises ValueError where the customer's id is none.
+    """
+    return _BESIDE.submit(store.of_customer, customer_id)
+
+
+def retrieve(
+    store: ContextStore,
+    query: Query,
+    settings: RetrievalSettings,
+    own_found: Future[list[Found]] | None = None,
+) -> list[Found]:
     """The documents for a prompt, those that answer the question first.
 
     Of the thousands of flights only those within reach are searched: the ones the question names
     and the ones of the customer's own bookings. The others are all alike to a vector.
 
+    Args:
+        own_found: `own_documents` of the customer, where it was called before.
+
     Raises:
         ValueError: the customer's id is none.
     """
     customer = query.customer_id
-    own = sorted(store.of_customer(customer), key=_order, reverse=True)
+    fetched = own_found or own_documents(store, customer)
+    own = sorted(fetched.result(), key=_order, reverse=True)
     bookings = _of_kind(own, "booking", settings.bookings)
     legs, named = _flights_of(bookings), _named_flights(query)
     reach = list(dict.fromkeys([*legs, *named]))
+    by_words = _BESIDE.submit(
+        store.search_text, _words(query), customer, settings.nearest, flights=reach
+    )
     near = _newest_of_alike(
         store.search(query.vector, customer, settings.nearest, flights=reach), settings.alike
     )
-    words = store.search_text(_words(query), customer, settings.nearest, flights=reach)
+    words = by_words.result()
     flights = _meant_first(_flights(store, query, near, reach, settings.nearest), legs, named)
     must = [
         *flights,

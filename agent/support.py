@@ -25,12 +25,13 @@ from agent.offline import MODEL as OFFLINE
 from agent.offline import Message
 from agent.pictures import Picture
 from agent.pictures.sight import Sight, look
-from agent.retrieval import Query, QuestionVectors, RetrievalSettings, retrieve
+from agent.retrieval import Query, RetrievalSettings, own_documents, retrieve
 from agent.session import Session
 from agent.specialists import TRIAGE, Specialist, specialists
 from agent.spoken import say
 from agent.tools import Scene, Toolbox
 from agent.turn import MOST_CALLS, MOST_STEPS, Brain, Spoken, converse
+from agent.vectors import QuestionVectors
 from agent.words import LONGEST
 from pipeline.clock import from_rfc3339, to_rfc3339
 from pipeline.documents import Document, clean
@@ -207,11 +208,12 @@ class SupportAgent:
 
     def _scene(self, question: str, session: Session, now: datetime, watch: _Watch) -> Scene:
         asked = clean(question[:LONGEST])
+        own = own_documents(self._store, session.customer_id)
         vector = self._vectors(asked)
         watch.lap("embed")
         home = now.astimezone(ZoneInfo(self.settings.home_zone))
         query = Query(asked, vector, session.customer_id, home)
-        found = retrieve(self._store, query, self.settings.retrieval)
+        found = retrieve(self._store, query, self.settings.retrieval, own)
         watch.lap("retrieve")
         return Scene(session, asked, found, home)
 

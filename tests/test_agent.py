@@ -15,10 +15,10 @@ from agent.evals.judge import STATUSES
 from agent.evals.small_world import small_world
 from agent.judge import Judge
 from agent.offline import MODEL
-from agent.retrieval import QuestionVectors
 from agent.session import Session, sessions
 from agent.support import AgentSettings, AsOf, SupportAgent, ask_both
 from agent.tools import Toolbox
+from agent.vectors import QuestionVectors
 from pipeline.clock import ClockState
 from pipeline.documents import documents
 from pipeline.embed import encoder

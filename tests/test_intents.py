@@ -1,14 +1,27 @@
 """Intents: messages in, what they ask for out; the figures are those of the eval sets."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from agent.classifier import Classifier
+from agent import learning
 from agent.evals import intents as evaluation
-from agent.intents import OTHER_LANGUAGE, family_of, intents_of, names, wishes_of
+from agent.intents import (
+    ENCODER,
+    LEARNED,
+    OTHER_LANGUAGE,
+    examples,
+    family_of,
+    intents_of,
+    names,
+    wishes_of,
+    words_of,
+)
 from agent.prompts import table
 from agent.words import tokens
+from pipeline.embed import DIMENSIONS, Vectors, encoder
 
 
 @pytest.mark.parametrize(
@@ -89,11 +102,64 @@ def test_every_intent_has_a_family_that_is_an_intent() -> None:
     assert intents_of("Rebook me on the next one") == ["action"]
 
 
-def test_the_same_message_gets_the_same_intents_from_a_new_classifier() -> None:
-    examples = [("where is it", "place"), ("when is it", "time"), ("at what hour", "time")]
-    one, other = (Classifier(examples, tokens).scores("when is that") for _ in range(2))
+EXAMPLES = [
+    ("where is it", "place"),
+    ("in which street", "place"),
+    ("when is it", "time"),
+    ("at what hour", "time"),
+]
+
+
+def test_the_same_message_gets_the_same_intents_from_a_new_classifier(tmp_path: Path) -> None:
+    model = encoder(ENCODER)
+    question = "on what day is that"
+    one, other = (
+        learning.classifier(tmp_path / "none.npz", EXAMPLES, tokens, model).scores(
+            question, model.encode([question])[0]
+        )
+        for _ in range(2)
+    )
     assert one == other
     assert one["time"] > one["place"]
+
+
+def test_what_was_learned_is_kept_and_used_only_for_its_own_examples(tmp_path: Path) -> None:
+    path, model = tmp_path / "learned.npz", encoder(ENCODER)
+    learning.write(path, EXAMPLES, tokens, model)
+    first = path.read_bytes()
+    learning.write(path, EXAMPLES, tokens, model)
+    assert path.read_bytes() == first
+    kept = learning.classifier(path, EXAMPLES, tokens, Silent())
+    question = "in what place"
+    vector = model.encode([question])[0]
+    fresh = learning.classifier(tmp_path / "none.npz", EXAMPLES, tokens, model)
+    assert kept.scores(question, vector) == fresh.scores(question, vector)
+    more = [*EXAMPLES, ("who is it", "person")]
+    assert learning.is_current(path, EXAMPLES, tokens, ENCODER)
+    assert not learning.is_current(path, more, tokens, ENCODER)
+    assert not learning.is_current(path, EXAMPLES, tokens, "another encoder")
+    assert "person" in learning.classifier(path, more, tokens, model).scores(question, vector)
+
+
+class Silent:
+    """An encoder that must not be asked."""
+
+    name = ENCODER
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        assert not texts
+        return np.empty((0, DIMENSIONS), np.float32)
+
+
+def test_what_is_shipped_was_learned_from_the_examples() -> None:
+    assert learning.is_current(LEARNED, examples(), words_of, ENCODER), (
+        "run `python -m data.builder.vectors`"
+    )
+
+
+def test_a_no_beside_a_yes_is_a_no() -> None:
+    for message in ("no, please do not go ahead with that", "it is fine as it is", "ok no"):
+        assert wishes_of(message) == ["decline"]
 
 
 @pytest.mark.parametrize("message", ["?" * 100_000, "and " * 20_000, "a, where " * 9000, "\x00"])

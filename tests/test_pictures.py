@@ -28,11 +28,11 @@ from agent.offline import MODEL
 from agent.pictures import BagTag, BoardingPass, Leg, Picture, Unreadable, decode, read_picture
 from agent.pictures.bcbp import compose
 from agent.pictures.sight import TOOL, look
-from agent.retrieval import QuestionVectors
 from agent.session import Session, sessions
 from agent.spoken import say
 from agent.support import AgentSettings, SupportAgent, ask_both
 from agent.tools import Toolbox
+from agent.vectors import QuestionVectors
 from agent.wire import estimated
 from data.builder.__main__ import DATA, make_world
 from data.builder.samples import INJECTION, write_samples

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from agent.hindsight import Hindsight
 from agent.session import sessions
 from agent.support import AgentSettings
+from agent.vectors import question_vectors
 from pipeline import control, past, schema
 from pipeline.batch.timetable import next_run
 from pipeline.schema import ARMS, Database
@@ -250,7 +251,8 @@ def _conversation(then: Hindsight, question: str) -> asking.Conversation:
         {arm: known.as_of for arm, known in then.moment.arms.items()},
         then.moment.sequence,
     )
-    made = asking.ask(then.agents(resources.vectors(), shape), asked, resources.warm_up())
+    agents = then.agents(question_vectors(chosen.embedder), shape)
+    made = asking.ask(agents, asked, resources.warm_up())
     asking.wait(made, _WAIT_S)
     state.put(state.HINDSIGHT, (of, made))
     return made

@@ -16,7 +16,6 @@ import streamlit as st
 from agent import intents, llm
 from agent.cli import agents_of
 from agent.hindsight import Hindsight
-from agent.retrieval import QuestionVectors
 from agent.support import SupportAgent
 from pipeline import past, schema
 from pipeline.embed import encoder
@@ -56,12 +55,6 @@ def stores() -> dict[Arm, ContextStore]:
     """Both context stores, to look into; the agents have handles of their own."""
     chosen = settings()
     return {arm: ContextStore(chosen.stores, arm, chosen.embedder) for arm in ARMS}
-
-
-@st.cache_resource(show_spinner=False)
-def vectors() -> QuestionVectors:
-    """Vectors of questions that are asked of the past."""
-    return QuestionVectors(encoder(settings().embedder))
 
 
 @st.cache_resource(show_spinner=False, max_entries=12)

@@ -1,8 +1,9 @@
-"""Embeds the world's documents once, to be shipped: `python -m data.builder.vectors`.
+"""Embeds once what is shipped: `python -m data.builder.vectors`.
 
-A separate step because it takes a minute and needs the product's own document writers and encoder;
-run it after anything under data/world has changed. A passage without a shipped vector is embedded
-at load, so a forgotten run costs seconds, not correctness.
+The world's documents, and the examples of what customers ask for with what is learned from them. A
+separate step because it takes a minute and needs the product's own code and encoder; run it after
+anything under data/world, or data/agent/intents.toml, has changed. What has no shipped vector is
+embedded when it is needed, so a forgotten run costs seconds, not correctness.
 """
 
 import sys
@@ -10,6 +11,7 @@ import tempfile
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from agent import intents, learning
 from data.builder.__main__ import DATA
 from pipeline.embed import encoder
 from pipeline.loading import Source, embed_world
@@ -23,4 +25,6 @@ if __name__ == "__main__":
             encoder(settings.embedder),
             Path(scratch),
         )
-    sys.stdout.write(f"{count} passages\n")
+    said = intents.examples()
+    learning.write(intents.LEARNED, said, intents.words_of, encoder(intents.ENCODER))
+    sys.stdout.write(f"{count} passages, {len(said)} examples\n")
