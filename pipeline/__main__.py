@@ -34,11 +34,16 @@ class Failed(RuntimeError):
         self.report = report or {"error": message}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one verb and return its exit code."""
+def main(arguments: list[str] | None = None, chosen: Settings | None = None) -> int:
+    """Run one verb and return its exit code.
+
+    Args:
+        arguments: None: those of the command line.
+        chosen: None: the settings of the environment.
+    """
     words = _parser().parse_args(arguments)
     try:
-        report = words.run(words, settings())
+        report = words.run(words, chosen or settings())
     except Failed as failed:
         _print(failed.report if words.json else None, f"{words.verb}: {failed}", sys.stderr)
         return 1

@@ -95,7 +95,7 @@ def _aggregates(settings: Settings, stop: threading.Event) -> None:
 
     # A report has seconds, the context milliseconds. No signal handlers of ours, as above.
     if hasattr(os, "nice"):
-        os.nice(5)
+        os.nice(15)
     record = database(settings.database)
     aggregator = Aggregator(
         record,

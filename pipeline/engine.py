@@ -130,17 +130,19 @@ class Supervisor:
         self._stop.set()
 
     def shut_down(self) -> None:
-        """Stop all children, politely and then not; last started first."""
+        """Stop all children, politely and then not; last started first, and the broker at the end.
+
+        A consumer whose broker is gone waits for it as long as it is let; with it, it just leaves.
+        """
         self._stop.set()
-        running = [child.process for child in reversed(self._children) if child.process]
+        brokers = [child.process for child in self._children if child.name == "broker"]
+        workers = [child.process for child in reversed(self._children) if child.name != "broker"]
+        running = [process for process in workers if process]
         for process in running:
             if process.stdin:
                 with contextlib.suppress(OSError):
                     process.stdin.close()
             process.terminate()
-        for child in self._children:
-            if child.name == "broker" and child.process:
-                child.process.kill()  # it holds nothing that outlives it, and ignores SIGTERM
         deadline = time.monotonic() + STOP_S
         for process in running:
             try:
@@ -148,6 +150,9 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for broker in filter(None, brokers):
+            broker.kill()  # it holds nothing that outlives it, and ignores SIGTERM
+            broker.wait()
 
     def _add(self, name: str, command: list[str]) -> None:
         child = Child(name, command)

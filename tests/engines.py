@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -10,11 +12,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.schema import Database
+from sqlalchemy import func, select
+
+from pipeline import schema
+from pipeline.__main__ import main
+from pipeline.engine import processes
+from pipeline.freshness import pending
+from pipeline.schema import Arm, Database, database
 from pipeline.settings import ROOT, Settings
+from pipeline.status import is_ready
 
 READY_S = 90.0
 Report = dict[str, Any]
@@ -26,14 +36,15 @@ class Engine:
     def __init__(self, home: Path, **environment: str) -> None:
         self.home = home
         # A clock that stands still at midnight: nothing happens but what a test fires.
-        self.environment = os.environ | {
+        chosen = {
             "AIRLINE_HOME": str(home),
             "AUTOPLAY": "false",
             "CLOCK_OPENS": "00:00",
             "KAFKA_BROKERS": "",
             **environment,
         }
-        self.settings = Settings(airline_home=home)
+        self.environment = os.environ | chosen
+        self.settings = Settings.model_validate({k.lower(): v for k, v in chosen.items()})
         self.log = home.parent / f"{home.name}.log"
         self.process = self._up()
 
@@ -47,10 +58,10 @@ class Engine:
                 stderr=output,
             )
 
-    @property
+    @cached_property
     def database(self) -> Database:
         """The system of record."""
-        return Database(self.settings.database)
+        return database(self.settings.database)
 
     def cli(
         self, *words: str, stdin: bytes | None = None, timeout: float = 180
@@ -67,14 +78,33 @@ class Engine:
         )
 
     def json(self, *words: str, stdin: bytes | None = None) -> Report:
-        """Run one verb with --json and parse what it prints."""
-        done = self.cli(*words, "--json", stdin=stdin)
-        report: Report = json.loads(done.stdout)
+        """What one verb prints with --json.
+
+        In this process where nothing is piped in: a new one spends seconds on imports.
+        """
+        if stdin is None:
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                main([*words, "--json"], self.settings)
+            said = printed.getvalue()
+        else:
+            said = self.cli(*words, "--json", stdin=stdin).stdout.decode()
+        report: Report = json.loads(said)
         return report
 
     def wait_until_ready(self) -> None:
         """Block until `status` says ready."""
-        wait(lambda: self.status()["ready"], READY_S, f"no ready engine: {self.tail()}")
+        wait(self.is_ready, READY_S, "no ready engine", self.tail)
+
+    def is_ready(self) -> bool:
+        """Whether `status` would say ready. Looked at often, and cheaper than all of `status`."""
+        return is_ready(self.database, processes(self.settings.airline_home))
+
+    def events(self) -> int:
+        """How many events the record has."""
+        with self.database.read() as connection:
+            query = select(func.count()).select_from(schema.outbox)
+            return int(connection.execute(query).scalar_one())
 
     def status(self) -> Report:
         """`status --json`, without a process of its own."""
@@ -93,9 +123,9 @@ class Engine:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def settle(self, arm: str = "stream", seconds: float = 120) -> None:
+    def settle(self, arm: Arm = "stream", seconds: float = 120) -> None:
         """Block until an arm has nothing pending."""
-        wait(lambda: self.status()["arms"][arm]["lag"] == 0, seconds, f"{arm} did not settle")
+        wait(lambda: not pending(self.database, arm)["count"], seconds, f"{arm} did not settle")
 
     def tail(self) -> str:
         """The end of what the engine said."""
@@ -118,7 +148,12 @@ def running(home: Path, **environment: str) -> Iterator[Engine]:
         engine.stop()
 
 
-def wait(done: Callable[[], object], seconds: float, what: str) -> None:
+def wait(
+    done: Callable[[], object],
+    seconds: float,
+    what: str,
+    more: Callable[[], str] = lambda: "",
+) -> None:
     """Block until `done()` is true.
 
     Raises:
@@ -126,5 +161,5 @@ def wait(done: Callable[[], object], seconds: float, what: str) -> None:
     """
     deadline = time.monotonic() + seconds
     while not done():
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, f"{what} {more()}"
         time.sleep(0.1)

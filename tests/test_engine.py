@@ -117,11 +117,11 @@ def test_nothing_is_lost_when_a_process_is_killed(fresh: Engine, victim: str) ->
     assert firing.stdin is not None
     firing.stdin.write(day_lines(fresh, 500))
     firing.stdin.close()
-    wait(lambda: fresh.status()["events"] > 200, 60, "no events")
+    wait(lambda: fresh.events() > 200, 60, "no events")
     killed = fresh.kill(victim)
     assert firing.wait(60) == 0
     fresh.settle("stream")
-    wait(lambda: fresh.status()["ready"], 60, "the engine did not come back")
+    wait(fresh.is_ready, 60, "the engine did not come back")
     assert fresh.pid(victim) != killed
     sequences = list(range(1, 501))
     assert done(fresh.database, "stream", sequences) == set(sequences)
@@ -136,7 +136,7 @@ def test_reset_returns_to_the_same_fingerprint(fresh: Engine) -> None:
     after = fresh.json("reset")
     assert after["fingerprint"] == before
     assert fresh.status()["events"] == 0
-    wait(lambda: fresh.status()["ready"], 30, "not ready after a reset")
+    wait(fresh.is_ready, 30, "not ready after a reset")
     # The same events again are new events: nothing of the world before is remembered.
     again = fresh.json("fire", "--file", "-", stdin=day_lines(fresh, 60))
     assert again == {"accepted": 60, "duplicates": 0, "refused": []}

@@ -26,7 +26,7 @@ def test_the_replay_of_the_day_ends_with_equal_stores(tmp_path: Path) -> None:
         REPLAY=str(replay),
     ) as engine:
         day = Day.read(engine.database.get("world"))
-        wait(lambda: engine.status()["events"] == len(day.events), 240, "the day did not end")
+        wait(lambda: engine.events() == len(day.events), 240, "the day did not end")
         engine.settle("stream", 240)
         assert engine.json("batch")["error"] is None
         stream, batch = (

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.batch.schedule import request_run
+from pipeline.batch.schedule import post_request
 from pipeline.engine import EngineError
 from pipeline.events import ContractError
 from ui import console, resources, situation, state
 from ui.console import Draft, Situated
-
-_BATCH_TIMEOUT_S = 600.0
 
 
 def situated(customer_id: str) -> Situated | None:
@@ -43,11 +39,6 @@ def fire(made: Draft) -> None:
 
 def run_batch() -> None:
     """Ask for a batch run. Nobody waits for it here: it takes seconds to minutes and is seen."""
-    threading.Thread(
-        target=request_run,
-        args=(resources.database(),),
-        kwargs={"timeout_s": _BATCH_TIMEOUT_S},
-        daemon=True,
-    ).start()
+    post_request(resources.database())
     state.notify("A batch run was asked for.")
     resources.pulse().forget()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 
 from agent.actions.guard import set_guard
@@ -10,6 +12,8 @@ from ui import doing, frame, questions, resources, state
 from ui.console import Situated
 from ui.plain import plain
 from ui.stories import Story, draft, stories
+
+_PATIENCE_S = 3.0
 
 
 def picker() -> None:
@@ -101,6 +105,16 @@ def _on_its_way() -> bool:
     return journey is not None and not journey["stream"]
 
 
+def _settled() -> bool:
+    """Whether what the steps before set off has ended; an event is waited for, it takes no time."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while _on_its_way() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    resources.pulse().forget()
+    at = doing.situated(state.get(state.CUSTOMER))
+    return at is not None and not _busy(at)
+
+
 def _watch(at: Situated) -> None:
     if not _busy(at):
         st.rerun()
@@ -109,7 +123,7 @@ def _watch(at: Situated) -> None:
 def _do_next() -> None:
     """Do the step that is due now: a quick second click must not do the one that was drawn."""
     name, done = state.get(state.STORY), state.get(state.STEP)
-    if name is None or done >= len(stories()[name].steps):
+    if name is None or done >= len(stories()[name].steps) or not _settled():
         return
     step, customer_id = stories()[name].steps[done], state.get(state.CUSTOMER)
     state.put(state.STEP, done + 1)

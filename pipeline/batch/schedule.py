@@ -26,7 +26,7 @@ from pipeline.schema import Database, get_control, put_control
 from pipeline.settings import Settings
 from pipeline.store import ContextStore
 
-__all__ = ["due", "next_run", "request_run", "serve"]
+__all__ = ["due", "next_run", "post_request", "request_run", "serve"]
 
 POLL_S = 0.2
 BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -60,6 +60,14 @@ def serve(settings: Settings, stop: threading.Event | None = None) -> None:
             log.exception("the batch is tried again in %s s", scheduler.back_off())
 
 
+def post_request(database: Database) -> int:
+    """Ask the batch process for a run now, and do not wait; returns the request's number."""
+    with database.write() as connection:
+        number = int(get_control(connection, "batch_request") or 0) + 1
+        put_control(connection, "batch_request", number)
+    return number
+
+
 def request_run(database: Database, *, timeout_s: float) -> dict[str, Any]:
     """Ask the batch process for a run now, and wait for it.
 
@@ -68,10 +76,9 @@ def request_run(database: Database, *, timeout_s: float) -> dict[str, Any]:
         why it failed (the process tries again by itself) or that nothing came within `timeout_s`.
     """
     runs = schema.batch_runs
-    with database.write() as connection:
-        before = connection.execute(select(func.coalesce(func.max(runs.c.run_id), 0))).scalar_one()
-        number = (get_control(connection, "batch_request") or 0) + 1
-        put_control(connection, "batch_request", number)
+    newest = select(func.coalesce(func.max(runs.c.run_id), 0).label("run_id"))
+    before = database.rows(newest)[0]["run_id"]
+    number = post_request(database)
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if (database.get("batch_served") or 0) >= number:
