@@ -135,13 +135,10 @@ class Supervisor:
         A consumer whose broker is gone waits for it as long as it is let; with it, it just leaves.
         """
         self._stop.set()
-        brokers = [child.process for child in self._children if child.name == "broker"]
-        workers = [child.process for child in reversed(self._children) if child.name != "broker"]
-        running = [process for process in workers if process]
+        children = [child for child in reversed(self._children) if child.process]
+        running = [one.process for one in children if one.process and one.name != "broker"]
         for process in running:
-            if process.stdin:
-                with contextlib.suppress(OSError):
-                    process.stdin.close()
+            _close(process)
             process.terminate()
         deadline = time.monotonic() + STOP_S
         for process in running:
@@ -150,7 +147,8 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for broker in filter(None, brokers):
+        for broker in (one.process for one in children if one.process and one.name == "broker"):
+            _close(broker)
             broker.kill()  # it holds nothing that outlives it, and ignores SIGTERM
             broker.wait()
 
@@ -340,6 +338,12 @@ def _stop_leftovers(home: Path) -> None:
             if abs(process.create_time() - child["started_at"]) < 5:  # noqa: PLR2004 seconds
                 # The broker ignores SIGTERM and holds nothing that outlives it.
                 (process.kill if child["name"] == "broker" else process.terminate)()
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
 
 
 def _check_port(port: int) -> None:

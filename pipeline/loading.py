@@ -228,6 +228,8 @@ def _begin(connection: Connection, start: Start) -> None:
     put_control(connection, "batch_interval_h", start.batch_interval_h)
     put_control(connection, "batch_as_of", to_rfc3339(midnight))
     put_control(connection, "began_at", state.anchor_wall)
+    # A run that was asked for in the world before is not wanted in this one.
+    put_control(connection, "batch_served", get_control(connection, "batch_request", 0))
     for name in (
         "batch",
         "batch_watermarks",

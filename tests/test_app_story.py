@@ -6,17 +6,21 @@ chart that is never drawn anew, no sideways scrolling on a phone, the same forma
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 
 from pipeline.engine import is_alive, read_state
 from tests import pages
 from tests.engines import wait
 from tests.test_ui_ages import AIRLINE, WALL
+from ui.answer_card import VERDICTS
 from ui.components import WEB
+from ui.stories import stories
 
 ASKED = "Is my flight to Chicago still on time?"
 
@@ -80,6 +84,43 @@ def bad(message_type: str) -> bool:
 
 def local(address: str) -> bool:
     return address.startswith(pages.LOCAL)
+
+
+@pytest.mark.parametrize("name", stories())
+def test_a_story_keeps_its_promises(chromium: Browser, url: str, name: str) -> None:
+    story = stories()[name]
+    page = pages.opened(chromium, url, 1280, 720)
+    page.get_by_role("button", name="Stories").click()
+    page.get_by_role("button", name=story.title).click()
+    for done, step in enumerate(story.steps):
+        expect(page.get_by_text(f"{story.title} {done}/{len(story.steps)}")).to_be_visible(
+            timeout=30_000
+        )
+        press_next(page, page.get_by_text(f"{story.title} {done + 1}/{len(story.steps)}"))
+        for arm, promised in step.expect.items():
+            mark, word = VERDICTS[promised]
+            badge = page.locator(f".card.{arm} .badge")
+            expect(badge).to_have_count(1, timeout=20_000)  # the cards of the step before are gone
+            verdict = expect(badge, f"{name}, step {done + 1}")
+            verdict.to_contain_text(f"{mark} {word}", timeout=20_000)
+    assert f"story={name}" in page.url
+    page.get_by_role("button", name="End").click()
+    expect(page.locator(".st-key-story")).to_have_count(0)
+    page.close()
+
+
+def press_next(page: Page, told: Locator) -> None:
+    """As a presenter does: press, and press again where the step before had not ended."""
+    following = page.locator(".st-key-story-next button")
+    deadline = time.monotonic() + 90
+    while not told.is_visible():
+        assert time.monotonic() < deadline, "the next step was never done"
+        expect(following).to_be_enabled(timeout=60_000)
+        if told.is_visible():
+            break
+        following.click()
+        with contextlib.suppress(TimeoutError):
+            told.wait_for(timeout=6_000)
 
 
 def test_keys_fire_events(chromium: Browser, url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -13,11 +14,13 @@ from ui.console import Draft, Situated
 from ui.plain import plain
 from ui.pulse import World
 from ui.situation import Row, Situation
+from ui.stories import stories
 
 INTERVALS = {1.0: "1 h", 6.0: "6 h", 12.0: "12 h", 24.0: "night"}
 MOST_TRAFFIC = 30
 _MOST_TRIPS = 2
 _CHANNEL_PX = 66
+_CATCHES_UP_S = 3.0  # a browser has drawn what a click did after less than this
 
 
 def draw() -> Situated | None:
@@ -73,6 +76,10 @@ def _names(_epoch: int) -> dict[str, str]:
 
 def _another_customer() -> None:
     """The conversation with another customer goes on where it was; a story is over."""
+    if state.get(state.STORY) and time.time() - state.get(state.STORY_BEGAN) < _CATCHES_UP_S:
+        # Not chosen: the browser had not heard yet that the story has a customer of its own.
+        state.put(state.CUSTOMER, stories()[state.get(state.STORY)].customer)
+        return
     state.put(state.STORY, None)
     kept = state.conversation(state.get(state.CUSTOMER))
     if kept:
@@ -81,8 +88,8 @@ def _another_customer() -> None:
 
 def _card(at: Situated) -> None:
     world, found = resources.pulse().world(), at.situation
-    stories = {hero["customer_id"]: hero["story"] for hero in world.heroes}
-    told = {"title": stories.get(found.customer["customer_id"], "")}
+    titles = {hero["customer_id"]: hero["story"] for hero in world.heroes}
+    told = {"title": titles.get(found.customer["customer_id"], "")}
     lines = [
         [text(f"{found.customer['name']} ", "strong") | told, text(_tier(found), "quiet") | told]
     ]

@@ -18,6 +18,7 @@ SESSIONS = "sessions"  # customer id -> the conversations with both airlines, th
 CONVERSATIONS = "conversations"  # customer id -> the last asking.Conversation, this session's own
 BEHIND = "behind"  # arm whose answer is to be looked behind at the next run, or None
 STORY = "story"  # name of the story that is told, or None
+STORY_BEGAN = "story_began"  # wall time, s since 1970
 FOLLOWED = "followed"  # whether the URL's story has been looked at
 STEP = "step"  # how many of its steps are done
 FIRED = "fired"  # outbox sequence of the last event this session fired, or None
@@ -67,6 +68,7 @@ DEFAULTS: dict[str, Any] = {
     CONVERSATIONS: None,
     BEHIND: None,
     STORY: None,
+    STORY_BEGAN: 0.0,
     FOLLOWED: False,
     STEP: 0,
     FIRED: None,

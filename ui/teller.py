@@ -8,6 +8,7 @@ import streamlit as st
 
 from agent.actions.guard import set_guard
 from pipeline import freshness
+from pipeline.batch.schedule import post_request
 from ui import doing, frame, questions, resources, state
 from ui.console import Situated
 from ui.plain import plain
@@ -32,9 +33,12 @@ def begin(name: str) -> None:
     for name_of_control, quiet in (("replay_on", False), ("traffic_rate", 0)):
         resources.database().put(name_of_control, quiet)
     frame.start_over(story.opens_after, paused=True)
+    # Else the run that was due before the story opens could take along what its first step fires.
+    post_request(resources.database())
     set_guard(resources.database(), True)
     state.put(state.CUSTOMER, story.customer)
     state.put(state.STORY, name)
+    state.put(state.STORY_BEGAN, time.time())
     state.put(state.STEP, 0)
     state.put_question("")
     state.put(state.NOTICE, None)
@@ -111,7 +115,7 @@ def _settled() -> bool:
     while _on_its_way() and time.monotonic() < deadline:
         time.sleep(0.02)
     resources.pulse().forget()
-    at = doing.situated(state.get(state.CUSTOMER))
+    at = doing.situated(stories()[state.get(state.STORY)].customer)
     return at is not None and not _busy(at)
 
 
@@ -125,7 +129,7 @@ def _do_next() -> None:
     name, done = state.get(state.STORY), state.get(state.STEP)
     if name is None or done >= len(stories()[name].steps) or not _settled():
         return
-    step, customer_id = stories()[name].steps[done], state.get(state.CUSTOMER)
+    step, customer_id = stories()[name].steps[done], stories()[name].customer
     state.put(state.STEP, done + 1)
     if step.ask:
         state.put_question(step.ask)
