@@ -31,7 +31,7 @@ INJECTION = "injection"
 CONFIRM = "confirm"
 DECLINE = "decline"
 
-LEARNED = FOLDER / "intents.npz"
+LEARNED = learning.Files.of(FOLDER, "intents")
 ENCODER = MiniLmInt8.name
 """What an example means does not depend on which encoder the stores hold vectors of."""
 

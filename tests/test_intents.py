@@ -114,7 +114,7 @@ def test_the_same_message_gets_the_same_intents_from_a_new_classifier(tmp_path: 
     model = encoder(ENCODER)
     question = "on what day is that"
     one, other = (
-        learning.classifier(tmp_path / "none.npz", EXAMPLES, tokens, model).scores(
+        learning.classifier(learning.Files.of(tmp_path, "none"), EXAMPLES, tokens, model).scores(
             question, model.encode([question])[0]
         )
         for _ in range(2)
@@ -124,21 +124,20 @@ def test_the_same_message_gets_the_same_intents_from_a_new_classifier(tmp_path: 
 
 
 def test_what_was_learned_is_kept_and_used_only_for_its_own_examples(tmp_path: Path) -> None:
-    path, model = tmp_path / "learned.npz", encoder(ENCODER)
-    learning.write(path, EXAMPLES, tokens, model)
-    first = path.read_bytes()
-    learning.write(path, EXAMPLES, tokens, model)
-    assert path.read_bytes() == first
-    kept = learning.classifier(path, EXAMPLES, tokens, Silent())
+    files, model = learning.Files.of(tmp_path, "kept"), encoder(ENCODER)
+    learning.write(files, EXAMPLES, tokens, model)
+    first = files.vectors.read_bytes(), files.learned.read_bytes()
+    learning.write(files, EXAMPLES, tokens, model)
+    assert (files.vectors.read_bytes(), files.learned.read_bytes()) == first
+    kept = learning.classifier(files, EXAMPLES, tokens, Silent())
     question = "in what place"
     vector = model.encode([question])[0]
-    fresh = learning.classifier(tmp_path / "none.npz", EXAMPLES, tokens, model)
+    fresh = learning.classifier(learning.Files.of(tmp_path, "none"), EXAMPLES, tokens, model)
     assert kept.scores(question, vector) == fresh.scores(question, vector)
     more = [*EXAMPLES, ("who is it", "person")]
-    assert learning.is_current(path, EXAMPLES, tokens, ENCODER)
-    assert not learning.is_current(path, more, tokens, ENCODER)
-    assert not learning.is_current(path, EXAMPLES, tokens, "another encoder")
-    assert "person" in learning.classifier(path, more, tokens, model).scores(question, vector)
+    assert learning.is_current(files, EXAMPLES, tokens)
+    assert not learning.is_current(files, more, tokens)
+    assert "person" in learning.classifier(files, more, tokens, model).scores(question, vector)
 
 
 class Silent:
@@ -152,7 +151,7 @@ class Silent:
 
 
 def test_what_is_shipped_was_learned_from_the_examples() -> None:
-    assert learning.is_current(LEARNED, examples(), words_of, ENCODER), (
+    assert learning.is_current(LEARNED, examples(), words_of), (
         "run `python -m data.builder.vectors`"
     )
 
