@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from streamlit.testing.v1 import AppTest
 
 from agent import llm
 from agent.actions import guard
 from pipeline import events, schema
-from pipeline.settings import ROOT, Settings, settings
+from pipeline.settings import Settings, settings
 from tests import test_app
 from tests.engines import Engine, wait
+from tests.test_app_health import opened, said
 from ui import in_use, query, resources, state
 from ui.engine_link import EngineLink
 
@@ -25,21 +25,6 @@ engine = test_app.engine
 def warm() -> None:
     """What the server's warm-up imports is there before the first page runs beside it."""
     llm.warm()
-
-
-def opened(page: str, **address: str) -> AppTest:
-    """A page as a session finds it that opens its address."""
-    made = AppTest.from_file(str(ROOT / "app.py"), default_timeout=test_app.SECONDS)
-    made.switch_page(page)  # before its first run, so that the Live page is never drawn
-    for name, value in address.items():
-        made.query_params[name] = value
-    made.run()
-    assert not made.exception, made.exception
-    return made
-
-
-def said(page: AppTest) -> str:
-    return "\n".join(one.value for one in page.markdown).replace("\\", "")
 
 
 def test_opens_with_an_example_on_which_both_agree(engine: Engine) -> None:
