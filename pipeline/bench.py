@@ -44,7 +44,19 @@ SETTLE_S = 180.0
 
 
 def bench(settings: Settings, *, repetitions: int, only: Sequence[str] | None = None) -> Figure:
-    """Measure; returns {"machine": {...}, "figures": [Figure]}."""
+    """Measure; returns {"machine": {...}, "figures": [Figure]}.
+
+    Args:
+        only: keys of `MEASURES`; None or empty: all.
+
+    Raises:
+        ValueError: there is no such measure, or nothing is to be repeated.
+    """
+    unknown = [name for name in only or () if name not in MEASURES]
+    if unknown:
+        raise ValueError(f"nothing measures {', '.join(unknown)}: --only {' '.join(MEASURES)}")
+    if repetitions < 1:
+        raise ValueError("--repetitions must be 1 or more")
     figures: list[Figure] = []
     for name, measure in MEASURES.items():
         if not only or name in only:
