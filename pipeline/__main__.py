@@ -137,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--customers", type=int, default=25, help="how many customers to ask for")
     bench = verb("bench", _bench, _show_bench, "measure the figures; stop other work first")
     bench.add_argument("--repetitions", type=int, default=3)
-    bench.add_argument("--only", nargs="*", help="such as latency, search or asking; see docs/performance.md")
+    bench.add_argument("--only", nargs="*", help="such as latency, search, asking")
     verb("reset", _reset, _show_reset, "return to the starting state; the engine runs on")
 
     child = verbs.add_parser("child")
