@@ -2,8 +2,9 @@
 
 A *contact* is what a customer asks for: one turn, or two where an action waited for a yes. It is
 resolved at first contact (design, section 5) when nothing that was said in it is stale, missing or
-wrong, and the action asked for, if any, took effect and did no damage; who asks for an action asks
-for nothing else, so that nothing is missing then. Small talk is no contact.
+wrong, and the action asked for, if any, took effect and did no damage, or had taken effect before
+(a refund that was paid is refused, and rightly); who asks for an action asks for nothing else, so
+that nothing is missing then. Small talk is no contact.
 Only conversations that can change something are noted: no rehearsals, scorecards or benches.
 """
 
@@ -28,6 +29,7 @@ Note = dict[str, Any]
 Report = dict[str, Any]
 
 _ACTION = ("status", "rule", "amount", "damage")
+_SO_ALREADY = ("already", "refunded", "same_flight", "same_seat")  # rules: it is as it was wanted
 _FINE = ("current", "none")  # a yes asks nothing that the record could know
 
 
@@ -110,12 +112,15 @@ def _is_contact(turns: list[Note]) -> bool:
     return any(one["actions"] or one["verdict"] != "none" for one in turns)
 
 
+def _took_effect(action: Note) -> bool:
+    if action["status"] == "refused":
+        return action.get("rule") in _SO_ALREADY
+    return action["status"] in ("done", "needs_consent") and not action.get("damage")
+
+
 def _is_resolved(turns: list[Note]) -> bool:
     """An action that the customer, once asked, did not want any more is none."""
     acted = [action for one in turns for action in one["actions"]]
-    took_effect = all(
-        one["status"] in ("done", "needs_consent") and not one.get("damage") for one in acted
-    )
-    return took_effect and all(
+    return all(map(_took_effect, acted)) and all(
         one["verdict"] in _FINE or (one["actions"] and one["verdict"] == "missing") for one in turns
     )

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.answer import Answer, Citation, Claim, Superseded, Usage, Verdict
+from agent.answer import Answer, Citation, Claim, Superseded, ToolUse, Usage, Verdict
 from pipeline.clock import ClockState
 from pipeline.schema import Arm
 from ui import answer_card, tracker
@@ -45,6 +45,7 @@ def world(**changed: Any) -> World:
         "batch_s": 42.0,
         "batch_waiting": 3,
         "latency_s": 0.031,
+        "contacts": {},
     }
     return World(**(values | changed))
 
@@ -158,6 +159,61 @@ def test_heads_tell_what_each_knows() -> None:
     assert words(card("batch", None, batch_busy=True)["head"]["knows"]).endswith("a batch runs now")
     assert words(card("stream", None)["head"]["knows"]) == "31 ms behind the world"
     assert words(card("stream", None, stream_s=2.5)["head"]["knows"]) == "2.5 s behind the world"
+
+
+def contacts(**acted: Any) -> dict[Arm, dict[str, Any]]:
+    actions = {"done": 0, "refused": {}, "stopped": 0, "damages": 0, "damage_amount": 0.0} | acted
+    return {"batch": {"answers": 4, "contacts": 3, "resolved": 1, "actions": actions}}
+
+
+def test_heads_tell_what_the_conversations_came_to() -> None:
+    assert card("batch", None)["head"]["score"] == []
+    for acted, said in (
+        ({}, "1/3 resolved"),
+        ({"stopped": 2}, "1/3 resolved · 2 stopped"),
+        ({"stopped": 2, "damages": 1, "damage_amount": 320.0}, "1/3 resolved · ⚠ 320 USD lost"),
+        ({"damages": 1}, "1/3 resolved · ⚠ damage done"),
+    ):
+        assert words(card("batch", None, contacts=contacts(**acted))["head"]["score"]) == said
+    assert card("stream", None, contacts=contacts())["head"]["score"] == []
+
+
+def acted(status: str, **more: Any) -> Answer:
+    result = {"status": status, "say": "", "policy": "", "event_type": "payment.refunded"} | more
+    used = ToolUse(agent="refunds", tool="refund", why="asked", arguments={}, result=result, ms=1.0)
+    return answer("batch", "current", []).model_copy(update={"tools": [used]})
+
+
+STALE = {
+    "entity": "booking/EK7Q2P", "event_id": "1", "event_type": "payment.refunded", "sequence": 9,
+    "airline_s": 60.0, "wall_s": 4.0,
+}  # fmt: skip
+DAMAGE = {
+    "kind": "already", "amount": 320.0, "event_id": "1", "event_type": "payment.refunded",
+    "subject": "booking/EK7Q2P", "arm": "batch",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (acted("done", amount=320.0), ["✓ Done: payment refunded, 320.00 USD"]),
+        (
+            acted("done", amount=320.0, damage=DAMAGE),
+            [
+                "✓ Done: payment refunded, 320.00 USD · ⚠ damage: 320.00 USD that was not due",
+            ],
+        ),
+        (
+            acted("stale_ground", stale=STALE),
+            ["⊘ Guard: not done. payment refunded, recorded <since> ago, was not known here"],
+        ),
+        (acted("needs_consent"), []),
+        (acted("refused", event_type=None), []),
+    ],
+)
+def test_a_card_shows_what_was_done_and_what_was_stopped(given: Answer, said: list[str]) -> None:
+    assert [words(one) for one in card("batch", given)["body"]["deeds"]] == said
 
 
 def test_before_the_first_question_a_card_says_what_to_try() -> None:

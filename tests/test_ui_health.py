@@ -33,7 +33,7 @@ WORLD = World(
     ),
     epoch=1, about={}, batch_as_of=MIDNIGHT, interval_h=6.0, next_run=MIDNIGHT, batch_busy=False,
     replay_on=True, traffic=0.0, events=40, stream_s=0.0, batch_s=70.0, batch_waiting=12,
-    latency_s=0.031,
+    latency_s=0.031, contacts={},
 )  # fmt: skip
 COUNTS = {
     "log": {"recorded": 1400, "published": 1400},

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agent.answer import Answer, Citation, Claim
+from agent.answer import Answer, Citation, Claim, ToolUse
+from agent.contacts import Report
 from pipeline.clock import from_rfc3339
 from pipeline.schema import Arm
 from ui import ages
@@ -46,6 +47,11 @@ _EMPTY = {
     ),
     "stream": ("Learns from a stream.", "Fire an event on the left, then ask: it will know."),
 }
+_RESOLVED = (
+    "Resolved at first contact: all that was said is current, what was asked for took effect"
+)
+_STOPPED = "Actions on outdated information that the guard has stopped"
+_DAMAGE = "Done on outdated information: the policy forbids it on the record as it stands"
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,12 @@ def card(
     sign, name = NAMES[arm]
     shown: Card = {
         "arm": arm,
-        "head": {"sign": sign, "name": name, "knows": _knows(arm, world, zone)},
+        "head": {
+            "sign": sign,
+            "name": name,
+            "score": score(world.contacts.get(arm)),
+            "knows": _knows(arm, world, zone),
+        },
         "since": [],
         "documents": [],
         "foot": None,
@@ -87,6 +98,7 @@ def card(
             "spans": spans_of(answer.answer, answer.verdict.claims),
             "verdict": _verdict(answer, zone),
             "why": _why(answer, at),
+            "deeds": [parts for one in answer.tools if (parts := _deed(one, at))],
         },
         "since": [one.spans for one in news.changed],
         "documents": [_document(one, answer, at) for one in ranked(answer)],
@@ -192,6 +204,46 @@ def _contradiction(claim: Claim, answered_at: float) -> Parts:
         return parts
     fired_at = answered_at - claim.superseded_for_wall_s
     return [*parts, text(" ("), since(fired_at), text(" on your watch)")]
+
+
+def score(contacts: Report | None) -> Parts:
+    """What the conversations with an airline came to, everybody's since the day began."""
+    if not contacts or not contacts["contacts"]:
+        return []
+    acted = contacts["actions"]
+    told = f"{contacts['resolved']}/{contacts['contacts']} resolved"
+    parts = [text(told, "strong") | {"title": _RESOLVED}]
+    if acted["damages"]:
+        lost = f"{acted['damage_amount']:.0f} USD lost"
+        harm = f" · ⚠ {lost if acted['damage_amount'] else 'damage done'}"
+        return [*parts, text(harm, "late") | {"title": _DAMAGE}]
+    if acted["stopped"]:
+        parts.append(text(f" · {acted['stopped']} stopped") | {"title": _STOPPED})
+    return parts
+
+
+def _deed(used: ToolUse, answered_at: float) -> Parts:
+    """What a tool has done to the record, or was kept from doing; nothing where it only read."""
+    result = used.result
+    if result.get("status") == "stale_ground":
+        stale = result["stale"]
+        return [
+            text("⊘ Guard: not done. ", "late"),
+            text(in_words(stale["event_type"]), "strong"),
+            text(", recorded "),
+            since(answered_at - stale["wall_s"]),
+            text(" ago, was not known here"),
+        ]
+    if result.get("status") != "done" or not result.get("event_type"):
+        return []
+    done = [text("✓ Done: ", "fresh"), text(in_words(result["event_type"]), "strong")]
+    if result.get("amount"):
+        done.append(text(f", {result['amount']:.2f} USD"))
+    harm = result.get("damage")
+    if not harm:
+        return done
+    cost = f"{harm['amount']:.2f} USD that was not due" if harm["amount"] else harm["kind"]
+    return [*done, text(f" · ⚠ damage: {cost}", "late") | {"title": _DAMAGE}]
 
 
 def _document(one: Citation, answer: Answer, answered_at: float) -> dict[str, Any]:

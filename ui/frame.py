@@ -118,7 +118,7 @@ def _draw_clock() -> None:
     parts = [airline_clock("hour") | {"title": "airline time"}]
     if world.clock.paused or world.clock.at_end():
         held = "the day is over" if world.clock.at_end() else "paused"
-        parts.append(text(f" {held}", "late"))
+        parts.append(text(" ❚❚", "late") | {"title": held})  # a word would not leave the menu room
     components.line(world.clock, str(zone_of(world)), parts, "airline-clock")
 
 

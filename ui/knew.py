@@ -198,6 +198,7 @@ def world_at(then: past.Moment, world: World, zone: ZoneInfo) -> World:
         batch_as_of=then.arms["batch"].as_of,
         next_run=next_run(then.airline, world.interval_h, zone),
         batch_busy=False,
+        contacts={},
         batch_s=then.arms["batch"].staleness_s,
         batch_waiting=then.arms["batch"].waiting,
         stream_s=then.arms["stream"].staleness_s,

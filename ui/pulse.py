@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,10 +17,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from sqlalchemy import func, select
 
+from agent.contacts import Report, counted
 from pipeline import freshness, schema
 from pipeline.batch.timetable import next_run
 from pipeline.clock import ClockState, from_rfc3339
-from pipeline.schema import Database, get_control
+from pipeline.schema import Arm, Database, get_control
 
 FRESH_S = 0.3
 SPAN_S = 300.0  # what the staleness chart shows, wall seconds
@@ -52,6 +53,7 @@ class World:
     batch_s: float
     batch_waiting: int
     latency_s: float | None
+    contacts: Mapping[Arm, Report]
 
     @property
     def heroes(self) -> list[dict[str, str]]:
@@ -166,6 +168,7 @@ class Pulse:
             batch_s=0.0 if oldest is None else now - oldest,
             batch_waiting=int(waiting["count"]),
             latency_s=float(latencies[0]) / 1000 if len(latencies) else None,
+            contacts=counted(self._database),
         )
 
     def _batch_busy(self, value: dict[str, Any]) -> bool:

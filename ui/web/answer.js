@@ -44,7 +44,8 @@ function body(answer, ticking) {
   }
   if (answer.waiting) return [make("div", "bone wide"), make("div", "bone")];
   const said = make("p", "answer", ...marked(answer.spans));
-  const parts = [...badge(answer.verdict), said];
+  const deeds = (answer.deeds ?? []).map((deed) => make("p", "deed", line(deed, "", ticking)));
+  const parts = [...badge(answer.verdict), ...deeds, said];
   if (answer.why) parts.push(make("p", "why", line(answer.why, "", ticking)));
   return parts;
 }
@@ -55,6 +56,7 @@ export default function (component) {
   return live(component, {
     head: (head, ticking) => [
       make("h3", "", make("span", "sign", head.sign), ` ${head.name}`),
+      line(head.score, "score", ticking),
       line(head.knows, "knows", ticking),
     ],
     body,
