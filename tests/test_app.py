@@ -90,6 +90,10 @@ def test_a_suggestion_is_asked_at_once(page: AppTest) -> None:
     assert box(page) == "What is my seat?"
     conversation = conversation_of(page)
     assert conversation.question.text == "What is my seat?"
+    assert page.query_params[state.QUESTION] == "What is my seat?"  # for a link or a reload
+    page.selectbox(key=state.CUSTOMER).select("C0003").run()
+    own = conversation_of(page).question.text
+    assert page.query_params[state.QUESTION] == own != "What is my seat?"
 
 
 def test_every_button_fires_or_says_why_not(page: AppTest) -> None:
@@ -119,8 +123,10 @@ def test_a_customer_in_the_address_is_opened(engine: Engine) -> None:
     assert engine.status()["ready"]
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=SECONDS)
     page.query_params[state.CUSTOMER] = "C0005"
+    page.query_params[state.QUESTION] = "Which gate?"
     page.run()
     assert page.selectbox(key=state.CUSTOMER).value == "C0005"
+    assert conversation_of(page).question.text == "Which gate?"
 
 
 def test_clock_batch_and_traffic_reach_the_record(page: AppTest) -> None:

@@ -31,6 +31,16 @@ def open_with_one(at: Situated) -> None:
     ask(customer_id, wanted)
 
 
+def keep_url(customer_id: str) -> None:
+    """The URL says what was asked last, so that a link or a reload asks it again."""
+    kept = state.conversation(customer_id)
+    text = kept.question.text if kept else ""
+    if text and not state.get(state.STORY):
+        st.query_params[state.QUESTION] = text
+    else:
+        st.query_params.pop(state.QUESTION, None)
+
+
 def own(at: Situated) -> str:
     """The question that this customer came with."""
     world = resources.pulse().world()

@@ -81,6 +81,7 @@ def _another_customer() -> None:
         state.put(state.CUSTOMER, stories()[state.get(state.STORY)].customer)
         return
     state.put(state.STORY, None)
+    st.query_params.pop(state.QUESTION, None)  # it was another customer's
     kept = state.conversation(state.get(state.CUSTOMER))
     if kept:
         state.put_question(kept.question.text)

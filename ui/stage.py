@@ -28,6 +28,7 @@ _ELSE_S = 1.0
 def draw(at: Situated) -> None:
     """The question box, what it suggests or what the story says next, and the two cards."""
     questions.open_with_one(at)
+    questions.keep_url(at.situation.customer["customer_id"])
     questions.box(at)
     if state.get(state.STORY):
         teller.strip(at)
