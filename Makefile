@@ -1,6 +1,6 @@
 # `make` lists the targets. The work is in scripts/, in Python.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench shots data tree lock clean
+.PHONY: help demo test check format bench visitors shots data tree lock clean
 
 # What ruff and mypy read: the parts that exist.
 CODE := $(wildcard app.py pages ui agent pipeline data scripts tests)
@@ -32,6 +32,10 @@ format: ## put the code in ruff's format and order
 bench: ## measure, and print the table (ARGS="--json")
 	@$(SETUP)
 	$(RUN) pipeline bench $(ARGS)
+
+visitors: ## measure how long a click takes with ten people at the page (ARGS="--people 1 --json")
+	@$(SETUP) --dev
+	$(RUN) tests.visitors $(ARGS)
 
 shots: ## take the screenshots in docs/img/
 	@$(SETUP) --dev

@@ -7,9 +7,11 @@ chart that is never drawn anew, no sideways scrolling on a phone, the same forma
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
@@ -128,6 +130,34 @@ def test_keys_fire_events(chromium: Browser, url: str) -> None:
     page.keyboard.press("6")
     expect(page.locator(".title .strong").first).to_have_text("tweet")
     page.close()
+
+
+def test_two_visitors_see_one_world_and_their_own_conversations(
+    chromium: Browser, url: str
+) -> None:
+    ada = pages.opened(chromium, f"{url}/?customer=C0001&question=What is my seat?", 1280, 720)
+    eve = pages.opened(chromium, f"{url}/?customer=C0001&question=Which gate?", 1280, 720)
+    patience = 30_000  # two pages and two conversations at once
+    asked = (("What is my seat?", ada), ("Which gate?", eve))
+    for question, page in asked:
+        expect(page.get_by_role("textbox", name="Question")).to_have_value(
+            question, timeout=patience
+        )
+    seat = ada.locator(".card.stream .answer").inner_text()
+    assert "seat" in seat
+    eve.get_by_role("button", name="Chat").click()
+    expect(eve.locator(".title .strong").first).to_have_text("chat", timeout=patience)
+    expect(ada.get_by_text("1 contact", exact=False)).to_be_visible()  # the world is shared
+    expect(ada.get_by_text("Fire an event: here you see")).to_be_visible()  # fired by the other
+    eve.get_by_role("button", name="Ask both").click()
+    for question, page in asked:
+        expect(page.get_by_role("textbox", name="Question")).to_have_value(
+            question, timeout=patience
+        )
+        expect(page).to_have_url(re.compile(rf"question={re.escape(quote_plus(question))}"))
+    expect(ada.locator(".card.stream .answer")).to_have_text(seat)
+    for _, page in asked:
+        page.close()
 
 
 def test_the_chart_is_updated_and_never_drawn_anew(chromium: Browser, url: str) -> None:

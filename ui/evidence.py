@@ -41,7 +41,7 @@ def _chart() -> None:
     at, batch, stream = resources.pulse().history()
     now = time.time()
     figure = charts.staleness(at, batch, stream, now=now, span=SPAN_S)
-    note = f"{_said(batch)} vs {_said(stream)} · wall clock"
+    note = f"{_said(batch)} vs {_said(stream)}"
     components.chart(figure, "Oldest event not heard yet", note, "staleness")
 
 

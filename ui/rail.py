@@ -20,6 +20,7 @@ INTERVALS = {1.0: "1 h", 6.0: "6 h", 12.0: "12 h", 24.0: "night"}
 MOST_TRAFFIC = 30
 _MOST_TRIPS = 2
 _CHANNEL_PX = 66
+_CARD_EVERY_S = 2.0
 _CATCHES_UP_S = 3.0  # a browser has drawn what a click did after less than this
 
 
@@ -29,8 +30,8 @@ def draw() -> Situated | None:
     with st.sidebar, st.container(key="rail"):
         customer_id = customer(world)
         at = doing.situated(customer_id) if customer_id else None
-        if at:
-            _card(at)
+        if customer_id and at:
+            st.fragment(_card, run_every=frame.every(_CARD_EVERY_S))(customer_id)
             _console(at)
         _batch(world)
         _traffic(world)
@@ -87,8 +88,11 @@ def _another_customer() -> None:
         state.put_question(kept.question.text)
 
 
-def _card(at: Situated) -> None:
-    world, found = resources.pulse().world(), at.situation
+def _card(customer_id: str) -> None:
+    """Who the customer is and what they have booked: live, others fire events too."""
+    world, found = resources.pulse().world(), situation.read(resources.database(), customer_id)
+    if found is None:  # another world was just loaded
+        return
     titles = {hero["customer_id"]: hero["story"] for hero in world.heroes}
     told = {"title": titles.get(found.customer["customer_id"], "")}
     lines = [
