@@ -124,7 +124,7 @@ def test_every_step_shows_the_source_of_both_arms(engine: Engine) -> None:
     for step in how.steps():
         page.pills(key=state.SOURCE).set_value(step).run()
         assert not page.exception
-        places = [one.value for one in page.caption if re.search(r"\.(py|sql):\d+", one.value)]
+        places = [one.value for one in page.markdown if re.search(r"\.(py|sql):\d+", one.value)]
         assert len(places) == len(page.code) >= 2, step
 
 

@@ -89,7 +89,7 @@ def test_an_event_is_found_by_search_and_the_newest_is_followed_by_itself(day: E
     assert [one["id"] for one in drawn(page, "feed")[0]["rows"]] == [event["event_id"]]
     page.text_input(key=state.SEARCH).set_value("no *such* thing").run()
     assert not drawn(page, "feed")
-    assert "No event has all of these words" in page.sidebar.caption[0].value
+    assert "No event has all of these words" in page.sidebar.markdown[0].value
 
 
 def test_garbage_is_followed_to_where_it_was_thrown_out(day: Engine) -> None:
@@ -146,7 +146,7 @@ def test_now_is_where_no_time_or_nonsense_is_asked_for(day: Engine) -> None:
 def test_before_anything_happened_the_rail_says_what_to_do(day: Engine) -> None:
     page = opened(KNEW, customer=HERO)
     assert day.status()["events"] == 0
-    assert any("Nothing has happened to this customer yet" in one.value for one in page.caption)
+    assert any("Nothing has happened to this customer yet" in one.value for one in page.markdown)
     [known] = drawn(page, "matrix")
     assert {one["status"] for row in known["rows"] for one in row["cells"]} == {"", "current"}
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from agent.answer import Answer, ToolUse
 from pipeline.schema import Arm
-from ui import ages
+from ui import ages, components
 from ui.answer_card import NAMES, VERDICTS
 from ui.asking import Conversation
 from ui.plain import plain
@@ -30,7 +30,7 @@ def _draw(conversation: Conversation, answer: Answer) -> None:
     with checked:
         _checked(answer)
     with prompt:
-        st.caption("The messages that the model was given for its last word, as they were sent.")
+        components.quiet("What the model was given for its last word, as it was sent.")
         for message in answer.prompt:
             st.markdown(f"**{message['role']}**")
             st.code(_content(message), language=None, wrap_lines=True)

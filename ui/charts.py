@@ -53,7 +53,7 @@ def drawn(data: Sequence[Any], **layout: Any) -> Figure:
         layout={
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"size": 11, "color": QUIET},
+            "font": {"size": 12, "color": QUIET, "family": "var(--st-font)"},
             "showlegend": False,
             **layout,
         },

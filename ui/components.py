@@ -54,16 +54,17 @@ _CHART = st.components.v2.component(
 
 _PAGE = st.components.v2.component(
     "airline_page",
+    html="<h1></h1>",
     css=_read("page.css"),
     js=_read("page.js"),
     isolate_styles=False,  # it speaks of our own keyed containers
 )
 
 
-def page_style(*, big: bool) -> None:
-    """Space and density of the page's own containers; `big`: type for the back row."""
+def page_style(title: str, *, big: bool) -> None:
+    """The page's heading for screen readers, and its style; `big`: type for the back row."""
     with st.container(key="big-type" if big else "usual-type"):
-        _PAGE(key="page-style", height=1)
+        _PAGE(key="page-style", height=1, data={"title": title})
 
 
 def quiet(words: str) -> None:

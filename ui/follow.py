@@ -67,7 +67,7 @@ def _feed() -> None:
     search = (state.get(state.SEARCH) or "").strip()
     rows = freshness.feed(resources.database(), _MOST, search)
     if not rows:
-        st.caption(
+        components.quiet(
             f"No event has all of these words: {plain(search)}."
             if search
             else "Nothing has happened yet. Fire an event on the Live page."
@@ -319,5 +319,5 @@ def _payload(event: Row) -> None:
             st.text("None: it changed nothing.")
             return
         for side in ("before", "after"):
-            st.caption(f"{side.capitalize()} it")
+            components.quiet(f"{side.capitalize()} it")
             st.json(event[side][0]["row"] if event[side] else {})

@@ -45,7 +45,7 @@ def open_page(title: str) -> DeltaGenerator:
     )
     state.ensure()
     resources.warm_up()
-    components.page_style(big=_big_type())
+    components.page_style(title, big=_big_type())
     _need_engine()
     notice = state.get(state.NOTICE)
     if notice:
@@ -85,7 +85,7 @@ def zone_of(world: World) -> ZoneInfo:
 def header() -> None:
     """The menu, the airline's time and pace, and what one can do to the clock."""
     world = resources.pulse().world()
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="header"):
         with st.container(width="stretch"):
             _menu()
         with st.container(width="content"):

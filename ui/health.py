@@ -80,12 +80,13 @@ def _lights() -> None:
 
 def _staleness() -> None:
     st.fragment(_staleness_chart, run_every=frame.every(_EVERY_S))()
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            "Age of the oldest recorded event that an agent cannot find yet, by the clock on the "
-            "wall. Batch is a sawtooth, from run to run; the stream is what one event takes.",
-            width="stretch",
-        )
+    with st.container(horizontal=True, vertical_alignment="center", key="staleness-foot"):
+        with st.container(width="stretch"):
+            components.quiet(
+                "Age of the oldest recorded event that an agent cannot find yet, by the clock on "
+                "the wall. Batch is a sawtooth, from run to run; the stream is what one event "
+                "takes."
+            )
         st.segmented_control(
             "Axis",
             _SCALES,
@@ -104,7 +105,7 @@ def _staleness_chart() -> None:
     scale = state.get(state.SCALE) or _SCALES[0]
     figure = health_charts.staleness(lines, scale, objective_s(), max([0.0, *batch, *stream]))
     note = f"worst {_age(max(batch, default=0.0))} and {_age(max(stream, default=0.0))}"
-    components.chart(figure, "Oldest event not heard yet", note, "health-staleness", 400)
+    components.chart(figure, "Oldest unheard event", note, "health-staleness", 400)
 
 
 def _age(seconds: float) -> str:

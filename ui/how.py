@@ -20,8 +20,6 @@ from ui.plain import plain
 FILE = ROOT / "data" / "how.toml"
 _EVERY_S = 1.0
 _SLOW_S = 3.0
-_MOST_LINES = 46  # of one excerpt; a longer one scrolls
-_LINE_PX = 21
 Row = dict[str, Any]
 
 
@@ -98,10 +96,8 @@ def _choose() -> None:
 
 def _source(reference: str) -> None:
     found = excerpt(reference)
-    st.caption(f"`{found.place}`, {found.last - found.first + 1} lines")
-    lines = found.text.count("\n") + 1
-    height: Any = _MOST_LINES * _LINE_PX if lines > _MOST_LINES else "content"
-    st.code(found.text, language=found.language, height=height)
+    components.quiet(f"`{found.place}`, {found.last - found.first + 1} lines")
+    st.code(found.text, language=found.language, wrap_lines=True)  # nothing scrolls in the page
 
 
 # --- what the texts rest on -----------------------------------------------------------------------
@@ -140,18 +136,20 @@ def _tradeoffs() -> None:
 def _draw_tradeoffs() -> None:
     words = _words(resources.pulse().world().epoch)
     with st.container(horizontal=True, gap="small", key="tradeoffs"):
-        for one in _texts()["tradeoff"]:
-            with st.container(border=True, gap="xxsmall", width=400):
+        for number, one in enumerate(_texts()["tradeoff"]):
+            with st.container(
+                border=True, gap="xxsmall", width=400, height="stretch", key=f"card-{number}"
+            ):
                 st.markdown(f"**{one['title']}**")
                 st.markdown(f":blue[☾ Batch.] {_said(one['batch'], words)}")
                 st.markdown(f":orange[☀ Stream.] {_said(one['stream'], words)}")
-    with st.container(border=True):
+    with st.container(border=True, key="card-enough"):
         st.markdown("**Where batch is good enough**")
         st.markdown("\n".join(f"- {_said(one['text'], words)}" for one in _texts()["enough"]))
 
 
 def _sceptic() -> None:
-    st.caption(
+    components.quiet(
         "Figures are read from the running engine when this is drawn; fold one out for its source."
     )
     st.fragment(_draw_questions, run_every=frame.every(_SLOW_S))()
@@ -159,8 +157,8 @@ def _sceptic() -> None:
 
 def _draw_questions() -> None:
     words = _words(resources.pulse().world().epoch)
-    for one in _texts()["question"]:
-        with st.container(border=True, gap="xxsmall"):
+    for number, one in enumerate(_texts()["question"]):
+        with st.container(border=True, gap="xxsmall", key=f"card-question-{number}"):
             st.markdown(f"**{one['title']}**")
             st.markdown(_said(one["answer"], words))
             _sources(one["at"])

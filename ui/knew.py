@@ -52,7 +52,7 @@ def choose() -> str | None:
     world = resources.pulse().world()
     with st.sidebar, st.container(key="rail"):
         found = rail.customer(world)
-        st.caption(
+        components.quiet(
             "Each airline's table keeps its versions. Go back to any moment since the day began: "
             "you see what each agent knew of this customer then, beside the record of then, and "
             "both are asked again with just that knowledge."
@@ -66,9 +66,11 @@ def _stops(customer_id: str) -> None:
     """Moments worth going to: just after each of the customer's newest events."""
     events = past.events_of(resources.database(), customer_id)[: -_MOST_STOPS - 1 : -1]
     if not events:
-        st.caption("Nothing has happened to this customer yet: fire an event on the Live page.")
+        components.quiet(
+            "Nothing has happened to this customer yet: fire an event on the Live page."
+        )
         return
-    st.caption("**Right after…**")
+    components.quiet("**Right after…**")
     world = resources.pulse().world()
     zone = frame.zone_of(world)
     rows = [feed_row(one, world, zone, None) for one in events]

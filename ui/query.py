@@ -68,7 +68,7 @@ def _box() -> str:
             "One SELECT, run in both worlds",
             value=state.get(state.SQL),
             key=f"{state.SQL}-{state.get(state.SQL_BOX)}",
-            height=124,
+            height="content",
             label_visibility="collapsed",
             placeholder="SELECT … FROM context",
         )
@@ -197,8 +197,9 @@ def _one(outcome: Outcome, marked: Marked | None, nothing: str) -> None:
         if outcome.arm == "batch"
         else f"{ages.wall(world.behind_s)} behind, wall clock"
     )
-    st.markdown(f"{_HEADS[outcome.arm]} :gray[{plain(knows)}]")
     rows = outcome.rows
+    told = f" · {_how_many(rows)}, {ages.milliseconds(rows.ms)}" if rows else ""
+    st.markdown(f"{_HEADS[outcome.arm]} :small[:gray[{plain(knows + told)}]]")
     if rows is None:
         show = st.info if outcome.absent else st.error
         show(plain(outcome.error or ""))
@@ -213,7 +214,6 @@ def _one(outcome: Outcome, marked: Marked | None, nothing: str) -> None:
         hide_index=True,
         alt=f"Result of the query in the {outcome.arm} arm",
     )
-    components.quiet(f"{_how_many(rows)} · {ages.milliseconds(rows.ms)}")
 
 
 def _how_many(rows: Rows) -> str:

@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 
 from pipeline.sandbox import Rows
 from pipeline.schema import Arm
-from ui.charts import DAWN, NIGHT, Figure
+from ui import charts
+from ui.charts import DAWN, LINE, NIGHT, QUIET, Figure
 from ui.row_differences import key_size
 
 MOST = 40  # categories that can still be read
@@ -19,7 +20,7 @@ _NAMES: Mapping[Arm, str] = {"batch": "Benighted", "stream": "Enlightened"}
 _COLOURS: Mapping[Arm, str] = {"batch": NIGHT, "stream": DAWN}
 _PATTERNS: Mapping[Arm, str] = {"batch": "/", "stream": ""}  # told apart without their colours
 _PANEL = "var(--st-secondary-background-color)"
-_TEXT, _LINE = "var(--st-gray-text-color)", "var(--st-border-color)"
+_SAID = 8  # categories whose bars have room for their numbers
 
 
 def axes(found: Mapping[Arm, Rows]) -> tuple[int, int] | None:
@@ -42,24 +43,17 @@ def figure(found: Mapping[Arm, Rows], x: int, y: int) -> Figure:
     shown = list(dict.fromkeys(row[x] for rows in found.values() for row in rows.rows))[:MOST]
     over_time = _kind(shown) == "time"
     shown = sorted(shown, key=str) if over_time else shown
-    made = go.Figure(
-        data=[_series(arm, rows, (x, y), shown, over_time) for arm, rows in found.items()],
-        layout={
-            "margin": {"l": 52, "r": 12, "t": 24, "b": 36},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"size": 11, "color": _TEXT},
-            "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
-            "hovermode": "x",
-            "barmode": "group",
-            "uirevision": "query",
-            "xaxis": {"type": "date" if over_time else "category", "showgrid": False},
-            "yaxis": {"gridcolor": _LINE, "zerolinecolor": _LINE, "rangemode": "tozero"},
-        },
-    ).to_plotly_json()
-    made["layout"].pop("template", None)
-    figure: Figure = made
-    return figure
+    return charts.drawn(
+        [_series(arm, rows, (x, y), shown, over_time) for arm, rows in found.items()],
+        margin={"l": 52, "r": 12, "t": 24, "b": 24},
+        showlegend=True,
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        hovermode="x",
+        barmode="group",
+        uirevision="query",
+        xaxis={"type": "date" if over_time else "category", "showgrid": False},
+        yaxis={"gridcolor": LINE, "zerolinecolor": LINE, "rangemode": "tozero"},
+    )
 
 
 def _series(
@@ -75,7 +69,16 @@ def _series(
         line = {"color": colour, "width": 2, "dash": dash}
         return go.Scatter(x=labels, y=numbers, name=name, mode="lines+markers", line=line)
     pattern = {"shape": _PATTERNS[arm], "bgcolor": colour, "fgcolor": _PANEL}
-    return go.Bar(x=labels, y=numbers, name=name, marker={"color": colour, "pattern": pattern})
+    return go.Bar(
+        x=labels,
+        y=numbers,
+        name=name,
+        marker={"color": colour, "pattern": pattern},
+        texttemplate="%{y:,}" if len(shown) <= _SAID else None,
+        textposition="outside",
+        textfont={"color": QUIET},
+        cliponaxis=False,
+    )
 
 
 def _kind(values: list[Any]) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from agent.cli import as_of
 from agent.pictures import Picture
 from pipeline.settings import ROOT
-from ui import asking, console, resources, state
+from ui import asking, components, console, resources, state
 from ui.console import Situated
 from ui.plain import plain
 
@@ -61,7 +61,7 @@ def box(at: Situated) -> None:
 def _form(at: Situated) -> None:
     with (
         st.form("ask", border=False, width="stretch"),
-        st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+        st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="asked"),
     ):
         st.text_input(
             "Question",
@@ -89,7 +89,7 @@ def _picture(at: Situated) -> None:
             widget(key, customer_id)
         mine = [one for one in _samples() if one["customer_id"] == customer_id]
         if mine:
-            st.caption("Or one of the made-up pictures:")
+            components.quiet("Or one of the made-up pictures:")
         for one in mine:
             st.button(
                 plain(one["about"]),

@@ -142,7 +142,7 @@ def _console(at: Situated) -> None:
 
 def _channel(channel: str, of_channel: Sequence[Draft], drafts: Sequence[Draft]) -> None:
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center"):
-        st.caption(channel, width=_CHANNEL_PX)
+        st.markdown(f":gray[{channel}]", width=_CHANNEL_PX)
         with st.container(horizontal=True, gap="xxsmall"):
             for made in of_channel:
                 _fire_button(made)

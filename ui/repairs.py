@@ -93,7 +93,7 @@ def _form(found: list[Letter]) -> None:
     by_sequence = {str(one.sequence): one for one in found}
     asked = st.query_params.get(state.LETTER)
     state.put(state.LETTER, asked if asked in by_sequence else str(_first(found).sequence))
-    with st.container(border=True, key="repair"):
+    with st.container(border=True, key="card-repair"):
         st.selectbox(
             "Repair and replay",
             list(by_sequence),

@@ -9,7 +9,7 @@ import streamlit as st
 from agent.actions.guard import set_guard
 from pipeline import freshness
 from pipeline.batch.schedule import post_request
-from ui import doing, frame, questions, resources, state
+from ui import components, doing, frame, questions, resources, state
 from ui.console import Situated
 from ui.plain import plain
 from ui.stories import Story, draft, stories
@@ -20,10 +20,10 @@ _PATIENCE_S = 3.0
 def picker() -> None:
     """The stories, each with what it is about. Telling one starts the day over."""
     with st.popover("Stories"):
-        st.caption("A story starts the day over, for everybody who looks on.")
+        components.quiet("A story starts the day over, for everybody who looks on.")
         for name, story in stories().items():
             st.button(story.title, key=f"story-{name}", on_click=begin, args=(name,))
-            st.caption(plain(story.about))
+            components.quiet(plain(story.about))
 
 
 def begin(name: str) -> None:

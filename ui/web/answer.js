@@ -55,7 +55,7 @@ export default function (component) {
   parentElement.querySelector(".card").className = `card ${data.arm}`;
   return live(component, {
     head: (head, ticking) => [
-      make("h3", "", make("span", "sign", head.sign), ` ${head.name}`),
+      make("h2", "", make("span", "sign", head.sign), ` ${head.name}`),
       line(head.score, "score", ticking),
       line(head.knows, "knows", ticking),
     ],

@@ -9,7 +9,7 @@ function marked(spans) {
 }
 
 function head(one, ticking) {
-  const name = make("h3", "", make("span", "sign", one.sign), ` ${one.name}`);
+  const name = make("h2", "", make("span", "sign", one.sign), ` ${one.name}`);
   return make("div", `head ${one.arm}`, name, line(one.note, "note", ticking));
 }
 
@@ -27,7 +27,7 @@ export default function (component) {
   return live(component, {
     columns: (heads, ticking) => (heads ?? []).map((one) => head(one, ticking)),
     rows: (rows, ticking) => (rows ?? []).flatMap((one) => [
-      make("h4", "", line(one.title, "", ticking)),
+      make("h3", "", line(one.title, "", ticking)),
       make("div", "row", ...one.cells.map((each, place) => cell(each, columns[place], ticking))),
     ]),
   });

@@ -1,0 +1,134 @@
+"""Every page for every eye: WCAG 2 A and AA by axe-core, in light and dark, and on a phone.
+
+On a world in which something has happened, so that all the parts of a page are there. There are no
+exceptions, not even for what Streamlit draws by itself.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from pipeline.settings import ROOT
+from tests import pages, scene
+from tests.engines import running
+from tests.scene import Scene
+from tests.test_app_story import chromium
+
+__all__ = ["chromium"]  # the fixture
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+World = tuple[str, Scene]
+"""(URL of the app, what happened in its world)."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The app on an engine on whose day something has happened."""
+    home = tmp_path_factory.mktemp("accessible") / "home"
+    with running(home), pages.served(home) as (url, _):
+        yield url, scene.play(home)
+
+
+@pytest.fixture(scope="module")
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """One visitor's browser: what it has loaded once it keeps."""
+    made = chromium.new_context(viewport={"width": 1280, "height": 720})
+    yield made
+    made.close()
+
+
+def opened(context: BrowserContext, world: World, name: str) -> Page:
+    url, happened = world
+    address, there = scene.addresses(happened)[name]
+    page = context.new_page()
+    page.goto(f"{url}/{address}")
+    page.locator(there).first.wait_for(timeout=pages.FIRST_ANSWER_MS)
+    return page
+
+
+def violations(page: Page, scheme: str) -> list[str]:
+    """What axe-core finds in a colour scheme, a line each."""
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.wait_for_function(
+        f"getComputedStyle(document.querySelector('.stApp')).colorScheme === '{scheme}'"
+    )
+    found: dict[str, Any] = Axe().run(page, options=RULES).response
+    assert found["passes"]
+    return [
+        f"{scheme}: {rule['id']}: {node['html'][:120]}: {node['failureSummary']}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("name", scene.PAGES)
+def test_a_page_is_accessible_in_light_and_dark(
+    context: BrowserContext, world: World, name: str
+) -> None:
+    page = opened(context, world, name)
+    assert not violations(page, "light") + violations(page, "dark")
+    page.close()
+
+
+@pytest.mark.parametrize("name", scene.PARTS)
+def test_a_part_of_a_page_is_accessible(context: BrowserContext, world: World, name: str) -> None:
+    page = opened(context, world, name)
+    assert not violations(page, "dark")
+    page.close()
+
+
+def test_the_stage_is_accessible_on_a_phone(context: BrowserContext, world: World) -> None:
+    page = opened(context, world, "live")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert not violations(page, "light")
+    page.close()
+
+
+# --- what axe-core cannot see: text in charts ---------------------------------------------------
+
+
+def theme(scheme: str) -> dict[str, str]:
+    """The colours of .streamlit/config.toml."""
+    text = (ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8")
+    colours: dict[str, str] = tomllib.loads(text)["theme"][scheme]
+    return colours
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb, as WCAG 2 defines it."""
+    shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours, 1 to 21."""
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["blue", "orange", "green", "yellow", "gray", "red"])
+def test_a_colour_of_the_theme_can_be_read_and_its_lines_be_seen(scheme: str, name: str) -> None:
+    colours = theme(scheme)
+    card, page = colours["secondaryBackgroundColor"], colours["backgroundColor"]
+    for ground in (colours[f"{name}BackgroundColor"], card, page):
+        assert contrast(colours[f"{name}TextColor"], ground) >= 4.5, ground
+    assert contrast(colours[f"{name}Color"], card) >= 3
+
+
+def test_the_style_sheet_has_no_colours_of_its_own() -> None:
+    style = (ROOT / "ui" / "web" / "page.css").read_text(encoding="utf-8")
+    light, dark = theme("light"), theme("dark")
+    pairs = {(light[name], dark[name]) for name in light if isinstance(light[name], str)}
+    used = re.findall(r"light-dark\((.*?), (.*?)\)", style)
+    assert used
+    assert set(used) <= pairs
