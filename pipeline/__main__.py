@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -83,6 +84,16 @@ def _parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run, show=show)
         return made
 
+    _engine_verbs(verb)
+    _agent_verbs(verb)
+    child = verbs.add_parser("child")
+    child.add_argument("name")
+    child.set_defaults(run=_child, show=str, json=False)
+    return parser
+
+
+def _engine_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """The verbs on the engine and its world."""
     up = verb("up", _up, str, "run the engine until Ctrl-C: broker, relay, stream, batch, replay")
     up.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
 
@@ -106,6 +117,25 @@ def _parser() -> argparse.ArgumentParser:
     batch = verb("batch", _batch, _show_batch, "run the batch now and wait for it")
     batch.add_argument("--timeout", type=float, default=600.0, help="seconds to wait at most")
 
+    timetable = verb("timetable", _timetable, _show_timetable, "how often the batch runs")
+    timetable.description = (
+        "Show every how many airline hours the batch extracts each source system, or change it. "
+        "A source system follows the others until it gets an interval of its own."
+    )
+    timetable.add_argument(
+        "every", nargs="?", help="hours, 1/60 to 24 (nightly); with --source also: rest"
+    )
+    timetable.add_argument("--source", help="of this source system alone, such as /flight-ops")
+
+    verb("status", _status, _show_status, "freshness, processes and counts; exit 1 until ready")
+    bench = verb("bench", _bench, _show_bench, "measure the figures; stop other work first")
+    bench.add_argument("--repetitions", type=int, default=3)
+    bench.add_argument("--only", nargs="*", help="such as latency, search, asking")
+    verb("reset", _reset, _show_reset, "return to the starting state; the engine runs on")
+
+
+def _agent_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """The verbs on the agents."""
     ask = verb("ask", _ask, _show_ask, "ask the agents one question")
     ask.add_argument("question", nargs="?", default="", help="may be left out with a picture")
     ask.add_argument("--picture", type=Path, help="photo of a boarding pass or a bag tag")
@@ -132,18 +162,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     guard.add_argument("state", nargs="?", choices=("on", "off", "show"), default="show")
 
-    verb("status", _status, _show_status, "freshness, processes and counts; exit 1 until ready")
     score = verb("scorecard", _scorecard, _show_scorecard, "ask both agents many questions")
     score.add_argument("--customers", type=int, default=25, help="how many customers to ask for")
-    bench = verb("bench", _bench, _show_bench, "measure the figures; stop other work first")
-    bench.add_argument("--repetitions", type=int, default=3)
-    bench.add_argument("--only", nargs="*", help="such as latency, search, asking")
-    verb("reset", _reset, _show_reset, "return to the starting state; the engine runs on")
-
-    child = verbs.add_parser("child")
-    child.add_argument("name")
-    child.set_defaults(run=_child, show=str, json=False)
-    return parser
 
 
 # --- the engine -----------------------------------------------------------------------------------
@@ -298,14 +318,23 @@ def _show_load(report: Report) -> str:
     return f"loaded {report['world']}: {report['documents']} documents in both stores"
 
 
+def _loaded(settings: Settings) -> Any:
+    """The record, once there is a world in it."""
+    from pipeline.schema import database
+
+    record = database(settings.database)
+    if not record.get("loaded"):
+        raise Failed("no world is loaded yet: start the engine first")
+    return record
+
+
 def _reset(_: argparse.Namespace, settings: Settings) -> Report:
     from pipeline import loading
     from pipeline.children import open_state
 
     began = time.perf_counter()
+    _loaded(settings)
     state = open_state(settings)
-    if not state.database.get("loaded"):
-        raise Failed("no world is loaded yet: start the engine first")
     fingerprint = loading.reset(state, _start(settings))
     return {"fingerprint": fingerprint, "seconds": round(time.perf_counter() - began, 2)}
 
@@ -445,6 +474,40 @@ def _batch(words: argparse.Namespace, settings: Settings) -> Report:
 
 def _show_batch(report: Report) -> str:
     return json.dumps(report, indent=2, default=str)
+
+
+def _timetable(words: argparse.Namespace, settings: Settings) -> Report:
+    from pipeline.batch import sources
+    from pipeline.control import clock
+
+    record = _loaded(settings)
+    if words.every is not None:
+        rest = words.every == "rest" and words.source
+        sources.set_interval(record, None if rest else _hours(words.every), words.source)
+    elif words.source:
+        raise Failed(f"name an interval for {words.source}: hours, or rest")
+    return {
+        "interval_h": sources.timetable(record, settings).interval_h,
+        "sources": sources.overview(record, settings, clock(record).now()),
+    }
+
+
+def _hours(text: str) -> float:
+    try:
+        return float(Fraction(text))
+    except (ValueError, ZeroDivisionError):
+        raise Failed(f"{text!r} is no number of hours, such as 6, 0.5 or 1/4") from None
+
+
+def _show_timetable(report: Report) -> str:
+    lines = [f"every {report['interval_h']:g} h, but for those marked *"]
+    for one in report["sources"]:
+        lines.append(
+            f"{'*' if one['own'] else ' '} {one['source']:<14} {one['interval_h']:>6.4g} h  "
+            f"next {one['next_run']}  last {one['last_run'] or 'never':<24}  "
+            f"{one['waiting']} waiting"
+        )
+    return "\n".join(lines)
 
 
 # --- questions ------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from pipeline.settings import Settings, settings
 from tests import test_app
 from tests.engines import Engine, wait
 from tests.test_app_health import opened, said
+from tests.test_app_past import drawn
 from ui import in_use, query, resources, state
 from ui.engine_link import EngineLink
 
@@ -96,6 +97,22 @@ def test_switches_reach_the_record(engine: Engine) -> None:
     assert record.get("clock")["factor"] == 720
     page.segmented_control(key=state.SETTINGS_INTERVAL).select(12.0).run()
     assert record.get("batch_interval_h") == 12.0
+
+
+def test_a_source_system_gets_an_interval_of_its_own(engine: Engine) -> None:
+    page = opened(SETTINGS)
+    page.selectbox(key=state.SETTINGS_SOURCE).select("/crm").run()
+    page.segmented_control(key=state.SETTINGS_OWN).select(24.0).run()
+    assert not page.exception
+    assert engine.database.get("batch_exceptions") == {"/crm": 24.0}
+    [table] = drawn(page, "table")
+    every = {row[0][0]["v"]: row[1][0] for row in table["rows"]}
+    assert every["crm"] == {"v": "night", "c": "strong"}
+    assert every["social"] == {"v": "12 h", "c": "quiet"}
+    other = opened(SETTINGS)
+    assert other.segmented_control(key=state.SETTINGS_OWN).value == 0.0  # of flight-ops
+    page.segmented_control(key=state.SETTINGS_OWN).select(0.0).run()
+    assert engine.database.get("batch_exceptions") == {}
 
 
 def test_big_type_is_in_the_address_and_goes_along(engine: Engine) -> None:
