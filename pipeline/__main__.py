@@ -132,6 +132,18 @@ def _engine_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
     bench.add_argument("--repetitions", type=int, default=3)
     bench.add_argument("--only", nargs="*", help="such as latency, search, asking")
     verb("reset", _reset, _show_reset, "return to the starting state; the engine runs on")
+    out = verb("export", _export, _show_export, "write the state of the demo to one file")
+    out.description = (
+        "Everything as it is now: record, outbox, ledger, both context tables with their "
+        "versions, lake, clock and intervals. No key and nothing of .env. The engine runs on."
+    )
+    out.add_argument("file", type=Path, help="a new file, such as monday.zip")
+    into = verb("import", _import, _show_import, "go on from the state in a file")
+    into.description = (
+        "Replace the state by that of a file made by `export`, on this machine or another. The "
+        "file is checked first; the engine runs on, or is started afterwards."
+    )
+    into.add_argument("file", type=Path)
 
 
 def _agent_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
@@ -341,6 +353,54 @@ def _reset(_: argparse.Namespace, settings: Settings) -> Report:
 
 def _show_reset(report: Report) -> str:
     return f"back at the start in {report['seconds']} s, fingerprint {report['fingerprint'][:12]}"
+
+
+def _export(words: argparse.Namespace, settings: Settings) -> Report:
+    from pipeline import snapshot
+
+    began = time.perf_counter()
+    manifest = snapshot.save(settings, words.file, _telling())
+    took = {"seconds": round(time.perf_counter() - began, 2), "bytes": words.file.stat().st_size}
+    return manifest.model_dump() | took
+
+
+def _import(words: argparse.Namespace, settings: Settings) -> Report:
+    from pipeline import snapshot
+
+    began = time.perf_counter()
+    manifest = snapshot.restore(settings, words.file, _telling())
+    return manifest.model_dump() | {"seconds": round(time.perf_counter() - began, 2)}
+
+
+def _telling() -> Callable[[str, float], None]:
+    """Says each step of a long work once."""
+    said: list[str] = []
+
+    def tell(what: str, _share: float) -> None:
+        if said[-1:] != [what]:
+            said.append(what)
+            _tell(what)
+
+    return tell
+
+
+def _show_export(report: Report) -> str:
+    return (
+        f"wrote {_held(report)}: {report['bytes'] / 1e6:,.1f} MB, {report['size'] / 1e6:,.1f} MB "
+        f"unpacked, in {report['seconds']} s"
+    )
+
+
+def _show_import(report: Report) -> str:
+    return f"brought in {_held(report)}, in {report['seconds']} s"
+
+
+def _held(report: Report) -> str:
+    counts = report["counts"]
+    return (
+        f"{report['world']} at {report['airline_time']} airline time, {counts['events']} events, "
+        f"{counts['runs']} batch runs"
+    )
 
 
 # --- events ---------------------------------------------------------------------------------------

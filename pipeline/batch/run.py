@@ -74,7 +74,7 @@ def run(  # noqa: PLR0913, PLR0917 what it needs is handed in
         portalocker.exceptions.LockException: another run is under way.
         Exception: the run failed; its row in `batch_runs` says why, and a new run starts over.
     """
-    with _alone(home):
+    with alone(home):
         journal = Journal(database, airline_now, on_stage, sources)
         try:
             with _epoch_watch(database, journal.epoch):
@@ -306,7 +306,12 @@ def _dead_letter(row: Row, found_at: float) -> Row:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def alone(home: Path, wait_s: float = 0.0) -> Iterator[None]:
+    """While no batch runs: a run holds this, and whoever needs the lake to stand still.
+
+    Raises:
+        portalocker.exceptions.LockException: somebody holds it for longer than `wait_s`.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    with portalocker.Lock(home / "batch.lock", "a", timeout=0):
+    with portalocker.Lock(home / "batch.lock", "a", timeout=wait_s):
         yield

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import portalocker
 from sqlalchemy import func, select
 
 from pipeline import embed, schema
@@ -54,6 +55,8 @@ def serve(settings: Settings, stop: threading.Event | None = None) -> None:
             return
         except Superseded as over:
             log.info("the run is dropped: %s", over)
+        except portalocker.LockException:
+            log.info("the batch waits: the lake is in other hands")
         except Exception:
             log.exception("the batch is tried again in %s s", scheduler.back_off())
 
