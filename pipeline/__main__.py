@@ -233,6 +233,7 @@ def _open_record(settings: Settings, brokers: str) -> Any:
     from pipeline.schema import SCHEMA, database
 
     Admin(brokers).ensure_topics(settings.topic_partitions)
+    _mend_import(settings)
     record = database(settings.database)
     if record.get("loaded") and record.get("schema") != SCHEMA:
         raise Failed(
@@ -242,6 +243,14 @@ def _open_record(settings: Settings, brokers: str) -> Any:
     for name in CHILDREN:
         record.put(f"ready/{name}", None)
     return record
+
+
+def _mend_import(settings: Settings) -> None:
+    """Bring an import to an end that was cut off. The supervisor seldom needs its libraries."""
+    if (settings.airline_home / "import.tmp").exists():
+        from pipeline.snapshot import mend
+
+        mend(settings)
 
 
 def _load_first_world(settings: Settings, record: Any) -> None:

@@ -187,16 +187,19 @@ class Archive:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Archive]:
+def reading(source: Path | IO[bytes]) -> Iterator[Archive]:
     """An archive, once its entries and its manifest were checked.
+
+    Args:
+        source: the file, by its name or open.
 
     Raises:
         BadArchive: it is no demo state, damaged, of another format version, or not to be trusted.
     """
     try:
-        file = zipfile.ZipFile(path)
+        file = zipfile.ZipFile(source)
     except FileNotFoundError:
-        raise BadArchive(f"there is no file {path}") from None
+        raise BadArchive(f"there is no file {source}") from None
     except (*_DAMAGED, OSError, ValueError):
         raise BadArchive("it is no demo state, or only the beginning of one") from None
     with file:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 from zoneinfo import ZoneInfo
 
 import portalocker
@@ -49,6 +49,8 @@ _EPOCH = "epoch=0"  # of the lake in the file; another engine counts its own
 _OWN = "ready/"  # control values of the engine, not of the world
 _INCARNATION = "broker_incarnation"  # without it the relay fills the topics anew
 _CHUNK = 500
+IMPORT = "import.tmp"  # in the state folder, while a file is brought in
+_GOING = "epoch"  # a file in there, once folders are exchanged: the epoch that the record gets
 Controls = dict[str, Any]
 
 
@@ -67,7 +69,7 @@ def save(settings: Settings, path: Path, progress: Progress) -> Manifest:
         FileExistsError: there is a file already.
     """
     home = settings.airline_home
-    with _at_work(home, "export.tmp") as staging, archive.writing(path) as writer:
+    with _at_work(settings, "export.tmp") as staging, archive.writing(path) as writer:
         record = database(settings.database)
         with ExitStack() as held:
             connection = held.enter_context(record.read())
@@ -180,17 +182,17 @@ def _product() -> str:
 # --- in -------------------------------------------------------------------------------------------
 
 
-def look(settings: Settings, path: Path) -> Manifest:
+def look(settings: Settings, source: Path | IO[bytes]) -> Manifest:
     """What a file holds, if it can be brought in here.
 
     Raises:
         BadArchive: it cannot; says why.
     """
-    with archive.reading(path) as found:
+    with archive.reading(source) as found:
         return _fitting(found, settings)
 
 
-def restore(settings: Settings, path: Path, progress: Progress) -> Manifest:
+def restore(settings: Settings, source: Path | IO[bytes], progress: Progress) -> Manifest:
     """Put the state of a file in the place of this one. An engine that runs goes on with it.
 
     Everything is unpacked and checked before anything is replaced; what fails after that is put
@@ -201,7 +203,7 @@ def restore(settings: Settings, path: Path, progress: Progress) -> Manifest:
         NotPortable: the stores are not in a local folder, or the disk is too small.
     """
     home = settings.airline_home
-    with _at_work(home, "import.tmp") as staging, archive.reading(path) as found:
+    with _at_work(settings, IMPORT) as staging, archive.reading(source) as found:
         manifest = _fitting(found, settings)
         if shutil.disk_usage(home).free < manifest.size + SPARE_BYTES:
             raise NotPortable(f"the disk of {home} is too full for {manifest.size / 1e6:,.0f} MB")
@@ -228,6 +230,7 @@ def restore(settings: Settings, path: Path, progress: Progress) -> Manifest:
             for name, value in _resumed(controls, home, epoch, lay_s).items():
                 schema.put_control(connection, name, value)
             (staging / "lake" / _EPOCH).rename(staging / "lake" / f"epoch={epoch}")
+            (staging / _GOING).write_text(str(epoch), encoding="ascii")
             exchange.go()
     progress("done", 1.0)
     return manifest
@@ -379,9 +382,8 @@ class Exchange:
     def go(self) -> None:
         """Put the new ones in place; the old ones are kept beside the new ones until the end."""
         for new, place in self.pairs:
-            old = new.with_name(f"{new.name}.old")
             if place.exists():
-                self._move(place, old)
+                self._move(place, _old(new))
             place.parent.mkdir(parents=True, exist_ok=True)
             self._move(new, place)
 
@@ -394,20 +396,54 @@ class Exchange:
         """After an exception everything goes back to where it was."""
         if kind is not None:
             for came_from, went_to in reversed(self._moved):
-                shutil.move(went_to, came_from)
+                _move(went_to, came_from)
 
     def _move(self, here: Path, there: Path) -> None:
-        shutil.move(here, there)  # a rename, unless the stores are on another disk
+        _move(here, there)
         self._moved.append((here, there))
 
 
+def _move(here: Path, there: Path) -> None:
+    if there.exists():  # made by somebody who opened a store just when there was none
+        shutil.rmtree(there)
+    shutil.move(here, there)  # a rename, unless the stores are on another disk
+
+
+def _old(new: Path) -> Path:
+    return new.with_name(f"{new.name}.old")
+
+
+def mend(settings: Settings) -> None:
+    """Bring an import to an end whose process was killed in it: back, unless the record has it.
+
+    Raises:
+        NotPortable: one is under way.
+    """
+    with _at_work(settings, IMPORT):
+        pass
+
+
+def _mend(settings: Settings) -> None:
+    staging = settings.airline_home / IMPORT
+    if not (staging / _GOING).exists():
+        return
+    epoch = int((staging / _GOING).read_text(encoding="ascii"))
+    if int(database(settings.database).get("epoch", 0)) >= epoch:
+        return
+    for new, place in _places(staging, settings):
+        if _old(new).exists():
+            _move(_old(new), place)
+
+
 @contextmanager
-def _at_work(home: Path, name: str) -> Iterator[Path]:
+def _at_work(settings: Settings, name: str) -> Iterator[Path]:
     """A scratch folder in the state folder, for one at a time."""
+    home = settings.airline_home
     home.mkdir(parents=True, exist_ok=True)
     staging = home / name
     try:
         with portalocker.Lock(home / "snapshot.lock", "a", timeout=0):
+            _mend(settings)
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir()
             try:

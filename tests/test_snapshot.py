@@ -468,6 +468,46 @@ def test_more_than_is_taken(tmp_path: Path, file: Path, monkeypatch: pytest.Monk
         pass
 
 
+@pytest.mark.parametrize("committed", [False, True])
+def test_an_import_that_was_killed_is_brought_to_an_end(
+    airline: Airline, file: Path, monkeypatch: pytest.MonkeyPatch, *, committed: bool
+) -> None:
+    chosen, before = settings_of(airline), everything(airline)
+    with zipfile.ZipFile(file) as saved:
+        made = json.loads(saved.read("manifest.json"))
+
+    class Killed(BaseException):
+        """Nothing is tidied up after this."""
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    def go(exchange: Exchange) -> None:
+        _go(exchange)
+        raise Killed
+
+    with monkeypatch.context() as killing:
+        killing.setattr(Exchange, "__exit__", kill)
+        killing.setattr(shutil, "rmtree", lambda *_args, **_options: None)
+        if not committed:
+            killing.setattr(Exchange, "go", go)
+        with pytest.raises(Killed):
+            bring_in(airline, file)
+    assert (airline.home / snapshot.IMPORT).exists()
+    snapshot.mend(chosen)
+    assert not (airline.home / snapshot.IMPORT).exists()
+    if committed:
+        assert airline.database.get("epoch") == made["epoch"] + 1
+        assert {arm: len(one) for arm, one in known(airline).items()} == {
+            arm: made["counts"][f"documents_{arm}"] for arm in ARMS
+        }
+    else:
+        assert everything(airline) == before
+
+
+_go = Exchange.go
+
+
 def test_what_fails_halfway_is_put_back(tmp_path: Path) -> None:
     for name in ("new/a", "new/b", "a", "b"):
         (tmp_path / name).mkdir(parents=True)

@@ -19,7 +19,7 @@ from pipeline.batch import sources
 from pipeline.batch.timetable import SYSTEMS
 from pipeline.clock import from_rfc3339
 from pipeline.settings import settings
-from ui import ages, components, frame, in_use, readings, resources, state, tracker
+from ui import ages, components, frame, in_use, readings, resources, state, state_file, tracker
 from ui.components import Parts, airline_time, text, until
 from ui.plain import plain
 from ui.pulse import World
@@ -36,6 +36,7 @@ def draw() -> None:
     with left:
         _model()
         _look()
+        state_file.draw()
         _start_over()
     with right:
         _at_once()
