@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -83,6 +84,16 @@ def _parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run, show=show)
         return made
 
+    _engine_verbs(verb)
+    _agent_verbs(verb)
+    child = verbs.add_parser("child")
+    child.add_argument("name")
+    child.set_defaults(run=_child, show=str, json=False)
+    return parser
+
+
+def _engine_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """The verbs on the engine and its world."""
     up = verb("up", _up, str, "run the engine until Ctrl-C: broker, relay, stream, batch, replay")
     up.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
 
@@ -106,6 +117,37 @@ def _parser() -> argparse.ArgumentParser:
     batch = verb("batch", _batch, _show_batch, "run the batch now and wait for it")
     batch.add_argument("--timeout", type=float, default=600.0, help="seconds to wait at most")
 
+    timetable = verb("timetable", _timetable, _show_timetable, "how often the batch runs")
+    timetable.description = (
+        "Show every how many airline hours the batch extracts each source system, or change it. "
+        "A source system follows the others until it gets an interval of its own."
+    )
+    timetable.add_argument(
+        "every", nargs="?", help="hours, 1/60 to 24 (nightly); with --source also: rest"
+    )
+    timetable.add_argument("--source", help="of this source system alone, such as /flight-ops")
+
+    verb("status", _status, _show_status, "freshness, processes and counts; exit 1 until ready")
+    bench = verb("bench", _bench, _show_bench, "measure the figures; stop other work first")
+    bench.add_argument("--repetitions", type=int, default=3)
+    bench.add_argument("--only", nargs="*", help="such as latency, search, asking")
+    verb("reset", _reset, _show_reset, "return to the starting state; the engine runs on")
+    out = verb("export", _export, _show_export, "write the state of the demo to one file")
+    out.description = (
+        "Everything as it is now: record, outbox, ledger, both context tables with their "
+        "versions, lake, clock and intervals. No key and nothing of .env. The engine runs on."
+    )
+    out.add_argument("file", type=Path, help="a new file, such as monday.zip")
+    into = verb("import", _import, _show_import, "go on from the state in a file")
+    into.description = (
+        "Replace the state by that of a file made by `export`, on this machine or another. The "
+        "file is checked first; the engine runs on, or is started afterwards."
+    )
+    into.add_argument("file", type=Path)
+
+
+def _agent_verbs(verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """The verbs on the agents."""
     ask = verb("ask", _ask, _show_ask, "ask the agents one question")
     ask.add_argument("question", nargs="?", default="", help="may be left out with a picture")
     ask.add_argument("--picture", type=Path, help="photo of a boarding pass or a bag tag")
@@ -132,18 +174,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     guard.add_argument("state", nargs="?", choices=("on", "off", "show"), default="show")
 
-    verb("status", _status, _show_status, "freshness, processes and counts; exit 1 until ready")
     score = verb("scorecard", _scorecard, _show_scorecard, "ask both agents many questions")
     score.add_argument("--customers", type=int, default=25, help="how many customers to ask for")
-    bench = verb("bench", _bench, _show_bench, "measure the figures; stop other work first")
-    bench.add_argument("--repetitions", type=int, default=3)
-    bench.add_argument("--only", nargs="*", help="such as latency, search, asking")
-    verb("reset", _reset, _show_reset, "return to the starting state; the engine runs on")
-
-    child = verbs.add_parser("child")
-    child.add_argument("name")
-    child.set_defaults(run=_child, show=str, json=False)
-    return parser
 
 
 # --- the engine -----------------------------------------------------------------------------------
@@ -201,6 +233,7 @@ def _open_record(settings: Settings, brokers: str) -> Any:
     from pipeline.schema import SCHEMA, database
 
     Admin(brokers).ensure_topics(settings.topic_partitions)
+    _mend_import(settings)
     record = database(settings.database)
     if record.get("loaded") and record.get("schema") != SCHEMA:
         raise Failed(
@@ -210,6 +243,14 @@ def _open_record(settings: Settings, brokers: str) -> Any:
     for name in CHILDREN:
         record.put(f"ready/{name}", None)
     return record
+
+
+def _mend_import(settings: Settings) -> None:
+    """Bring an import to an end that was cut off. The supervisor seldom needs its libraries."""
+    if (settings.airline_home / "import.tmp").exists():
+        from pipeline.snapshot import mend
+
+        mend(settings)
 
 
 def _load_first_world(settings: Settings, record: Any) -> None:
@@ -298,20 +339,77 @@ def _show_load(report: Report) -> str:
     return f"loaded {report['world']}: {report['documents']} documents in both stores"
 
 
+def _loaded(settings: Settings) -> Any:
+    """The record, once there is a world in it."""
+    from pipeline.schema import database
+
+    record = database(settings.database)
+    if not record.get("loaded"):
+        raise Failed("no world is loaded yet: start the engine first")
+    return record
+
+
 def _reset(_: argparse.Namespace, settings: Settings) -> Report:
     from pipeline import loading
     from pipeline.children import open_state
 
     began = time.perf_counter()
+    _loaded(settings)
     state = open_state(settings)
-    if not state.database.get("loaded"):
-        raise Failed("no world is loaded yet: start the engine first")
     fingerprint = loading.reset(state, _start(settings))
     return {"fingerprint": fingerprint, "seconds": round(time.perf_counter() - began, 2)}
 
 
 def _show_reset(report: Report) -> str:
     return f"back at the start in {report['seconds']} s, fingerprint {report['fingerprint'][:12]}"
+
+
+def _export(words: argparse.Namespace, settings: Settings) -> Report:
+    from pipeline import snapshot
+
+    began = time.perf_counter()
+    manifest = snapshot.save(settings, words.file, _telling())
+    took = {"seconds": round(time.perf_counter() - began, 2), "bytes": words.file.stat().st_size}
+    return manifest.model_dump() | took
+
+
+def _import(words: argparse.Namespace, settings: Settings) -> Report:
+    from pipeline import snapshot
+
+    began = time.perf_counter()
+    manifest = snapshot.restore(settings, words.file, _telling())
+    return manifest.model_dump() | {"seconds": round(time.perf_counter() - began, 2)}
+
+
+def _telling() -> Callable[[str, float], None]:
+    """Says each step of a long work once."""
+    said: list[str] = []
+
+    def tell(what: str, _share: float) -> None:
+        if said[-1:] != [what]:
+            said.append(what)
+            _tell(what)
+
+    return tell
+
+
+def _show_export(report: Report) -> str:
+    return (
+        f"wrote {_held(report)}: {report['bytes'] / 1e6:,.1f} MB, {report['size'] / 1e6:,.1f} MB "
+        f"unpacked, in {report['seconds']} s"
+    )
+
+
+def _show_import(report: Report) -> str:
+    return f"brought in {_held(report)}, in {report['seconds']} s"
+
+
+def _held(report: Report) -> str:
+    counts = report["counts"]
+    return (
+        f"{report['world']} at {report['airline_time']} airline time, {counts['events']} events, "
+        f"{counts['runs']} batch runs"
+    )
 
 
 # --- events ---------------------------------------------------------------------------------------
@@ -445,6 +543,40 @@ def _batch(words: argparse.Namespace, settings: Settings) -> Report:
 
 def _show_batch(report: Report) -> str:
     return json.dumps(report, indent=2, default=str)
+
+
+def _timetable(words: argparse.Namespace, settings: Settings) -> Report:
+    from pipeline.batch import sources
+    from pipeline.control import clock
+
+    record = _loaded(settings)
+    if words.every is not None:
+        rest = words.every == "rest" and words.source
+        sources.set_interval(record, None if rest else _hours(words.every), words.source)
+    elif words.source:
+        raise Failed(f"name an interval for {words.source}: hours, or rest")
+    return {
+        "interval_h": sources.timetable(record, settings).interval_h,
+        "sources": sources.overview(record, settings, clock(record).now()),
+    }
+
+
+def _hours(text: str) -> float:
+    try:
+        return float(Fraction(text))
+    except (ValueError, ZeroDivisionError):
+        raise Failed(f"{text!r} is no number of hours, such as 6, 0.5 or 1/4") from None
+
+
+def _show_timetable(report: Report) -> str:
+    lines = [f"every {report['interval_h']:g} h, but for those marked *"]
+    for one in report["sources"]:
+        lines.append(
+            f"{'*' if one['own'] else ' '} {one['source']:<14} {one['interval_h']:>6.4g} h  "
+            f"next {one['next_run']}  last {one['last_run'] or 'never':<24}  "
+            f"{one['waiting']} waiting"
+        )
+    return "\n".join(lines)
 
 
 # --- questions ------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, select
 
 from pipeline import schema
+from pipeline.batch import journal
 from pipeline.clock import ClockState, from_rfc3339
 from pipeline.schema import Arm, Database
 
@@ -231,12 +232,12 @@ def run_of(database: Database, journey: dict[str, Any]) -> dict[str, Any] | None
     runs = schema.batch_runs
     query = select(runs).where(runs.c.error.is_(None)).order_by(runs.c.run_id)
     if journey["batch"]:
-        query = query.where(runs.c.searchable_at >= journey["batch"]["searchable_at"])
+        query = query.where(runs.c.searchable_at >= journey["batch"]["searchable_at"]).limit(1)
     else:
         recorded = journey["event"]["recorded_at"]
         query = query.where(runs.c.searchable_at.is_(None)).where(runs.c.started_at >= recorded)
-    found = database.rows(query.limit(1))
-    return found[0] if found else None
+    source = journey["event"]["source"]
+    return next((run for run in database.rows(query) if journal.takes(run, source)), None)
 
 
 def dead_letters(database: Database, sequence: int) -> dict[str, dict[str, Any]]:
@@ -269,9 +270,9 @@ def feed(
         where: a condition on the outbox that they have to meet as well.
 
     Returns:
-        rows of sequence, event_id, type, subject, customer_id, name (the customer's), occurred_at,
-        recorded_at, and for each arm `<arm>_outcome` and `<arm>_at` (searchable, wall), null while
-        it is on its way.
+        rows of sequence, event_id, source, type, subject, customer_id, name (the customer's),
+        occurred_at, recorded_at, and for each arm `<arm>_outcome` and `<arm>_at` (searchable,
+        wall), null while it is on its way.
     """
     outbox, customers = schema.outbox.c, schema.customers.c
     arms = {arm: schema.progress.alias(arm) for arm in schema.ARMS}
@@ -284,6 +285,7 @@ def feed(
     query: Select[Any] = select(
         outbox.sequence,
         outbox.event_id,
+        outbox.source,
         outbox.type,
         outbox.subject,
         outbox.customer_id,

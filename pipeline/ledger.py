@@ -120,6 +120,13 @@ def epoch_fence(database: Database, home: Path, epoch: int) -> Iterator[None]:
 
 
 @contextmanager
+def tidy_fence(home: Path) -> Iterator[None]:
+    """Hold a reset off while a store is compacted, whatever world is in it."""
+    with _fence(home, portalocker.LockFlags.SHARED):
+        yield
+
+
+@contextmanager
 def reset_fence(home: Path) -> Iterator[None]:
     """Keep every writer of the stores out while the world is put back."""
     with _fence(home, portalocker.LockFlags.EXCLUSIVE):

@@ -20,6 +20,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Connection
 
 from pipeline import ledger, measures, schema, world
+from pipeline.batch.sources import EXCEPTIONS, INTERVAL
 from pipeline.clock import ClockState, to_rfc3339
 from pipeline.control import CLOCK_PAST
 from pipeline.documents import Document, documents
@@ -225,13 +226,14 @@ def _begin(connection: Connection, start: Start) -> None:
     )
     put_control(connection, "clock", state.model_dump(mode="json"))
     put_control(connection, "epoch", int(get_control(connection, "epoch", 0)) + 1)
-    put_control(connection, "batch_interval_h", start.batch_interval_h)
+    put_control(connection, INTERVAL, start.batch_interval_h)
     put_control(connection, "batch_as_of", to_rfc3339(midnight))
     put_control(connection, "began_at", state.anchor_wall)
     # A run that was asked for in the world before is not wanted in this one.
     put_control(connection, "batch_served", get_control(connection, "batch_request", 0))
     for name in (
         "batch",
+        EXCEPTIONS,
         "batch_watermarks",
         "replayed",
         "traffic_rate",

@@ -17,6 +17,8 @@ from sqlalchemy import func, insert, or_, select
 from sqlalchemy.engine import Connection
 
 from pipeline import freshness, ledger, schema
+from pipeline.batch.journal import taken
+from pipeline.batch.timetable import SYSTEMS
 from pipeline.clock import ClockState, from_rfc3339
 from pipeline.control import clocks
 from pipeline.documents import flight_entity
@@ -117,10 +119,10 @@ def _latency(database: Database, arm: Arm, wall: float) -> float | None:
 
 
 def _batch_as_of(database: Database, wall: float) -> datetime:
-    runs = schema.batch_runs.c
-    query = select(runs.airline_time).where(runs.searchable_at <= wall)
-    found = database.rows(query.order_by(runs.run_id.desc()).limit(1))
-    return from_rfc3339(found[0]["airline_time"] if found else database.get("world")["starts_at"])
+    with database.read() as connection:
+        known = taken(connection, wall)
+        began = schema.get_control(connection, "world")["starts_at"]
+    return from_rfc3339(min(known.get(source, began) for source in SYSTEMS))
 
 
 def events_of(database: Database, customer_id: str) -> list[Row]:

@@ -7,12 +7,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
 from pipeline import freshness, schema
-from pipeline.batch.timetable import next_run
+from pipeline.batch import sources
 from pipeline.clock import to_rfc3339
 from pipeline.control import clock
 from pipeline.engine import processes
@@ -122,9 +121,8 @@ def _stream(settings: Settings, record: Database) -> Report:
 
 def _batch(settings: Settings, record: Database) -> Report:
     state = clock(record)
-    zone = ZoneInfo(record.get("world")["zone"])
     last = record.get("batch") or {}
-    upcoming = next_run(state.now(), record.get("batch_interval_h"), zone)
+    upcoming = sources.timetable(record, settings).next_run(state.now())
     return {
         "staleness_s": round(freshness.staleness(record, "batch"), 3),
         "staleness_airline_s": round(freshness.staleness_airline(record, "batch", state), 1),
@@ -132,6 +130,7 @@ def _batch(settings: Settings, record: Database) -> Report:
         "next_run": to_rfc3339(upcoming),
         "documents": ContextStore(settings.stores, "batch", settings.embedder).count(),
         "lag": freshness.pending(record, "batch")["count"],
+        "sources": sources.overview(record, settings, state.now()),
     }
 
 
@@ -139,7 +138,8 @@ def show(report: Report) -> str:
     """The status as a few lines of text."""
     lines = [f"{'ready' if report['ready'] else 'not ready'}, airline {report['airline_time']}"]
     for arm, values in report["arms"].items():
-        shown = ", ".join(f"{name} {value}" for name, value in values.items())
+        plain = {name: value for name, value in values.items() if name != "sources"}
+        shown = ", ".join(f"{name} {value}" for name, value in plain.items())
         lines.append(f"{arm:<8}{shown}")
     if "dead_letters" in report:
         lines.append(f"events  {report['events']}, dead letters {report['dead_letters']}")

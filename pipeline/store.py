@@ -334,6 +334,20 @@ class ContextStore:
         )
         self.compact()
 
+    def check_baseline(self) -> int:
+        """Number of documents that `to_baseline` returns to.
+
+        Raises:
+            ValueError: nothing was remembered.
+        """
+        return int(self._database.open_table(self._baseline).count_rows())
+
+    def move_times(self, by_s: float) -> None:
+        """Add wall seconds to the stage times of every document; its version stays."""
+        later = {name: f"{name} + {by_s!r}" for name in STAGE_TIMES}
+        self.table.update(where="recorded_at IS NOT NULL", values_sql=later)
+        self.compact()
+
     @property
     def _baseline(self) -> str:
         return f"baseline_{self.arm}"

@@ -37,7 +37,7 @@ from pipeline.broker import (
 from pipeline.documents import documents
 from pipeline.embed import Encoder
 from pipeline.events import ContractError, json_object, parse
-from pipeline.ledger import Superseded, epoch_fence
+from pipeline.ledger import Superseded, epoch_fence, tidy_fence
 from pipeline.schema import Database
 from pipeline.store import ContextStore, Embedded
 
@@ -199,7 +199,7 @@ class ContextSink(BaseSink):
             return
         try:
             self.write(batch)
-            self._store.compact_when_due()
+            self._compact()
         except Superseded as over:
             log.info("dropped %d events: %s", len(batch), over)
         except Exception as failed:
@@ -213,7 +213,12 @@ class ContextSink(BaseSink):
 
     def idle(self) -> None:
         """The topic is drained: a good moment for what would keep an event waiting."""
-        self._store.compact_when_due(idle=True)
+        self._compact(idle=True)
+
+    def _compact(self, *, idle: bool = False) -> None:
+        # An import puts other files in the table's place: never between a read and its commit.
+        with tidy_fence(self._home):
+            self._store.compact_when_due(idle=idle)
 
     def write(self, batch: Sequence[Message]) -> None:
         """Deduplicate, make documents, embed, upsert, note in the ledger."""

@@ -14,9 +14,11 @@ from pipeline.settings import Settings, settings
 from tests import test_app
 from tests.engines import Engine, wait
 from tests.test_app_health import opened, said
+from tests.test_app_past import drawn
 from ui import in_use, query, resources, state
 from ui.engine_link import EngineLink
 
+POLICY = {"title": "As of today", "text": "No."}
 QUERY, SETTINGS = "pages/5_Query_both_worlds.py", "pages/7_Settings.py"
 engine = test_app.engine
 
@@ -98,6 +100,22 @@ def test_switches_reach_the_record(engine: Engine) -> None:
     assert record.get("batch_interval_h") == 12.0
 
 
+def test_a_source_system_gets_an_interval_of_its_own(engine: Engine) -> None:
+    page = opened(SETTINGS)
+    page.selectbox(key=state.SETTINGS_SOURCE).select("/crm").run()
+    page.segmented_control(key=state.SETTINGS_OWN).select(24.0).run()
+    assert not page.exception
+    assert engine.database.get("batch_exceptions") == {"/crm": 24.0}
+    [table] = drawn(page, "table")
+    every = {row[0][0]["v"]: row[1][0] for row in table["rows"]}
+    assert every["crm"] == {"v": "night", "c": "strong"}
+    assert every["social"]["c"] == "quiet"
+    other = opened(SETTINGS)
+    assert other.segmented_control(key=state.SETTINGS_OWN).value == 0.0  # of flight-ops
+    page.segmented_control(key=state.SETTINGS_OWN).select(0.0).run()
+    assert engine.database.get("batch_exceptions") == {}
+
+
 def test_big_type_is_in_the_address_and_goes_along(engine: Engine) -> None:
     assert engine.status()["ready"]
     page = opened(SETTINGS)
@@ -117,6 +135,35 @@ def test_starting_over_wants_a_second_thought(engine: Engine) -> None:
     assert not page.exception
     assert engine.database.get("epoch") == epoch + 1
     assert page.checkbox(key=state.SURE).value is False
+
+
+def test_a_state_is_written_and_gone_on_from(engine: Engine) -> None:
+    engine.json("reset")  # nothing happens but what is fired here
+    now = resources.pulse().world().clock.now()
+    resources.door().fire(events.make("policy.updated", "policy/refunds", POLICY, at=now))
+    engine.settle()
+    page = opened(SETTINGS)
+    page.button(key="export").click().run()
+    assert not page.error, page.error[0].value
+    assert page.download_button[0].label.startswith("Download it, ")
+    path, _ = page.session_state[state.EXPORTED]
+    epoch = engine.database.get("epoch")
+    resources.door().fire(events.make("policy.updated", "policy/pets", POLICY, at=now))
+    assert engine.events() == 2
+
+    page.file_uploader[0].set_value(("state.zip", b"no such file", "application/zip")).run()
+    assert "cannot be brought in: it is no demo state" in page.error[0].value.replace("\\", "")
+    page.file_uploader[0].set_value(("state.zip", path.read_bytes(), "application/zip")).run()
+    assert not page.error, page.error[0].value
+    assert "1 event," in said(page)
+    assert page.button(key="import").disabled
+    page.checkbox(key=state.SURE_IMPORT).check().run()
+    page.button(key="import").click().run()
+    assert not page.exception
+    assert "again, as when the file was written" in page.toast[0].value
+    assert engine.events() == 1
+    assert engine.database.get("epoch") == epoch + 1
+    engine.settle()
 
 
 def test_without_an_engine_both_pages_say_what_to_do(

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.batch import schedule
+from pipeline import events, record
+from pipeline.batch import schedule, sources
 from pipeline.batch.schedule import Scheduler, request_run, serve
+from pipeline.batch.timetable import SYSTEMS
 from pipeline.clock import ClockState
 from pipeline.settings import Settings
-from tests.test_batch_world import NOON, Airline, airline
+from tests.test_batch_world import DAY, NOON, Airline, airline
 
 __all__ = ["airline"]  # the fixture
 
@@ -132,6 +134,97 @@ def test_a_failure_is_noted_and_tried_again_later(airline: Airline, scheduler: S
     assert Scheduler(settings_of(airline), threading.Event()).tick()
     assert [bool(row["error"]) for row in airline.rows("batch_runs")] == [True, False]
     assert airline.store.count() == 1
+
+
+# --- source systems of their own ------------------------------------------------------------------
+
+
+def at(airline: Airline, hours: float) -> None:
+    set_clock(airline, MIDNIGHT + timedelta(hours=hours))
+
+
+def kinds(airline: Airline) -> set[str]:
+    return {one.kind for one in airline.store.contents()}
+
+
+def test_each_source_system_has_its_hour(airline: Airline, scheduler: Scheduler) -> None:
+    at(airline, 0.5)
+    assert not scheduler.tick()
+    sources.set_interval(airline.database, 1, "/flight-ops")
+    sources.set_interval(airline.database, 24, "/social")
+    assert not scheduler.tick()
+    airline.fire("flight.cancelled", f"flight/EA1/{DAY}")
+    airline.fire("bag.checked", "bag/0016123456", locator="AAAAA1")
+    tweet(airline)
+    for hours, left_out, known in (
+        (1, {*SYSTEMS} - {"/flight-ops"}, {"flight"}),
+        (6, {"/social"}, {"flight", "bag"}),
+        (24, set(), {"flight", "bag", "interaction"}),
+    ):
+        at(airline, hours)
+        result = scheduler.tick()
+        assert result
+        assert {*SYSTEMS} - {*result.counts.get("scheduled", SYSTEMS)} == left_out
+        assert kinds(airline) == known
+        assert not scheduler.tick()
+    assert airline.store.contents() == airline.direct()
+
+
+def test_run_now_takes_every_source_system(airline: Airline, scheduler: Scheduler) -> None:
+    at(airline, 0.5)
+    sources.set_interval(airline.database, 24, "/social")
+    tweet(airline)
+    airline.database.put("batch_request", 1)
+    result = scheduler.tick()
+    assert result
+    assert "scheduled" not in result.counts
+    assert kinds(airline) == {"interaction"}
+
+
+def test_a_source_system_nobody_has_heard_of_follows_the_rest(
+    airline: Airline, scheduler: Scheduler
+) -> None:
+    at(airline, 0.5)
+    sources.set_interval(airline.database, 24, "/social")
+    event = events.make("flight.cancelled", f"flight/EA1/{DAY}", {}, at=NOON)
+    with airline.database.write() as connection:
+        partners = event.model_copy(update={"source": "/partner"})
+        record.apply(connection, partners, airline_now=NOON)
+    at(airline, 6)
+    result = scheduler.tick()
+    assert result
+    assert result.counts["sources"] == {"/partner": 1}
+
+
+def test_a_new_process_makes_up_for_what_each_has_missed(
+    airline: Airline, scheduler: Scheduler
+) -> None:
+    at(airline, 0.5)
+    sources.set_interval(airline.database, 1, "/flight-ops")
+    scheduler.tick()
+    at(airline, 2)
+    assert scheduler.tick()
+    at(airline, 3.1)
+    result = Scheduler(settings_of(airline), threading.Event()).tick()
+    assert result
+    assert result.counts["scheduled"] == ["/flight-ops"]
+
+
+def test_following_the_rest_again_is_no_request_to_run(
+    airline: Airline, scheduler: Scheduler
+) -> None:
+    at(airline, 0.5)
+    sources.set_interval(airline.database, 24, "/social")
+    assert not scheduler.tick()
+    at(airline, 6)
+    assert scheduler.tick()
+    at(airline, 7)
+    sources.set_interval(airline.database, None, "/social")
+    assert not scheduler.tick()
+    at(airline, 12)
+    result = scheduler.tick()
+    assert result
+    assert "scheduled" not in result.counts
 
 
 # --- the loop -------------------------------------------------------------------------------------

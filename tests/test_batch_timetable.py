@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.batch.timetable import due, next_run
+from pipeline.batch.timetable import REST, Timetable, due, next_run
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -83,6 +83,31 @@ def test_due_once_a_boundary_is_crossed() -> None:
     assert not due(since, local("2013-02-08 11:59:59"), 6, NEW_YORK)
     assert due(since, local("2013-02-08 12:00"), 6, NEW_YORK)
     assert due(since, local("2013-02-09 03:00"), 6, NEW_YORK)
+
+
+def test_source_systems_of_their_own() -> None:
+    mixed = Timetable(6, NEW_YORK, {"/flight-ops": 1, "/crm": 24})
+    now = local("2013-02-08 13:20")
+    assert mixed.next_run(now) == local("2013-02-08 14:00")
+    assert mixed.next_run_of("/flight-ops", now) == local("2013-02-08 14:00")
+    assert mixed.next_run_of("/crm", now) == local("2013-02-09 00:00")
+    assert mixed.next_run_of("/unheard-of", now) == local("2013-02-08 18:00")
+
+
+@pytest.mark.parametrize(
+    ("now", "groups"),
+    [
+        ("2013-02-08 13:59", ""),
+        ("2013-02-08 14:00", "/flight-ops"),
+        ("2013-02-08 18:00", f"/flight-ops {REST}"),
+        ("2013-02-09 00:00", f"/flight-ops /crm {REST}"),
+    ],
+)
+def test_what_is_due_since_twenty_past_one(now: str, groups: str) -> None:
+    mixed = Timetable(6, NEW_YORK, {"/flight-ops": 1, "/crm": 24})
+    since = dict.fromkeys(mixed.groups, local("2013-02-08 13:20"))
+    found = mixed.due(since, local(now))
+    assert found == {one for one in mixed.groups if one in groups}
 
 
 @given(

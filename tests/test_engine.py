@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pipeline import measures
 from pipeline.engine import is_alive
 from pipeline.ledger import done
 from pipeline.replay import Day
@@ -141,6 +142,33 @@ def test_reset_returns_to_the_same_fingerprint(fresh: Engine) -> None:
     again = fresh.json("fire", "--file", "-", stdin=day_lines(fresh, 60))
     assert again == {"accepted": 60, "duplicates": 0, "refused": []}
     fresh.settle("stream")
+
+
+def test_a_state_is_brought_back_while_the_engine_runs(fresh: Engine, tmp_path: Path) -> None:
+    flight, file = hero_flight(fresh), str(tmp_path / "state.zip")
+    fresh.json("fire", "flight.cancelled", flight, "--data", '{"reason": "snow"}')
+    fresh.json("timetable", "1", "--source", "/flight-ops")
+    fresh.settle("stream")
+    known = [store(fresh, arm).contents() for arm in ARMS]
+    pids = [one["pid"] for one in fresh.status()["processes"]]
+    assert fresh.json("export", file)["counts"]["events"] == 1
+
+    fresh.json("fire", "--file", "-", stdin=day_lines(fresh, 60))
+    fresh.json("batch")
+    fresh.json("timetable", "rest", "--source", "/flight-ops")
+    fresh.json("import", file)
+    assert [store(fresh, arm).contents() for arm in ARMS] == known
+    assert fresh.database.get("batch_exceptions") == {"/flight-ops": 1.0}
+
+    # What was fired since the export never was, so it is new; and both arms go on.
+    again = fresh.json("fire", "--file", "-", stdin=day_lines(fresh, 60))
+    assert again == {"accepted": 60, "duplicates": 0, "refused": []}
+    fresh.settle("stream")
+    assert fresh.json("batch")["counts"]["extracted"] == 61
+    assert done(fresh.database, "stream", [*range(1, 62)]) == {*range(1, 62)}
+    assert store(fresh, "stream").contents() == store(fresh, "batch").contents()
+    wait(lambda: fresh.database.get(measures.WATERMARK) == 61, 30, "the events were not counted")
+    assert [one["pid"] for one in fresh.status()["processes"]] == pids
 
 
 def test_the_same_event_twice_is_one_event(fresh: Engine) -> None:

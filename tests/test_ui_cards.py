@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.answer import Answer, Citation, Claim, Superseded, ToolUse, Usage, Verdict
+from pipeline.batch.timetable import Timetable
 from pipeline.clock import ClockState
 from pipeline.schema import Arm
 from ui import answer_card, tracker
@@ -35,7 +36,7 @@ def world(**changed: Any) -> World:
         "epoch": 1,
         "about": {},
         "batch_as_of": NOON,
-        "interval_h": 6.0,
+        "timetable": Timetable(6.0, ZONE),
         "next_run": NOON.replace(hour=23),
         "batch_busy": False,
         "replay_on": True,
@@ -226,7 +227,12 @@ def test_an_agent_that_failed_says_so() -> None:
     assert body["empty"]["text"] == "OSError: the store is gone"
 
 
-EVENT = {"type": "flight.cancelled", "recorded_at": 100.0, "occurred_at": "2013-02-08T17:00:00Z"}
+EVENT = {
+    "type": "flight.cancelled",
+    "source": "/flight-ops",
+    "recorded_at": 100.0,
+    "occurred_at": "2013-02-08T17:00:00Z",
+}
 STREAMED = {
     "outcome": "searchable",
     "consumed_at": 100.002,

@@ -10,11 +10,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from pipeline import freshness
 from pipeline.batch.journal import STAGES
+from pipeline.batch.timetable import Timetable
 from pipeline.clock import ClockState
 from pipeline.settings import ROOT, Settings
 from ui import architecture, charts, excerpts, health_charts, how, measured, objective
@@ -31,8 +33,9 @@ WORLD = World(
         anchor_wall=0.0, anchor_airline=MIDNIGHT, factor=180.0, paused=False,
         starts_at=MIDNIGHT, holds_at=MIDNIGHT.replace(year=2014),
     ),
-    epoch=1, about={}, batch_as_of=MIDNIGHT, interval_h=6.0, next_run=MIDNIGHT, batch_busy=False,
-    replay_on=True, traffic=0.0, events=40, stream_s=0.0, batch_s=70.0, batch_waiting=12,
+    epoch=1, about={}, batch_as_of=MIDNIGHT, next_run=MIDNIGHT, batch_busy=False,
+    timetable=Timetable(6.0, ZoneInfo("America/New_York")), replay_on=True, traffic=0.0,
+    events=40, stream_s=0.0, batch_s=70.0, batch_waiting=12,
     latency_s=0.031, contacts={},
 )  # fmt: skip
 COUNTS = {

@@ -26,6 +26,7 @@ FLIGHT = Document(
 )
 LATE = replace(FLIGHT, text="Flight EA 204 is delayed: departs 16:40, gate B22.")
 EVENT: dict[str, Any] = {
+    "source": "/flight-ops",
     "event_id": "e1",
     "type": "flight.delayed",
     "subject": FLIGHT.doc_id,
@@ -167,12 +168,13 @@ def test_no_address_leads_out_of_the_day(asked: str) -> None:
 
 def test_the_timeline_has_each_event_where_each_had_it() -> None:
     events = [EVENT | {"stream_at": WALL + 0.031, "batch_at": WALL + 90}]
-    runs = [{"run_id": 1, "searchable_at": WALL + 90}]
+    runs = [{"run_id": 1, "searchable_at": WALL + 30, "counts": {"scheduled": ["/crm"]}}]
     clock = world().clock
     shown = timeline.timeline((WALL - 10, WALL + 60), WALL + 1, events, runs, [clock], ZONE)
     record, batch, stream = shown["lanes"]["lanes"]
     assert [one["at"] for one in record["marks"]] == [WALL]
-    assert batch["marks"] == []  # it lies ahead of the end
+    # The event lies ahead of the end, a run that took another source system does not.
+    assert [one["title"] for one in batch["marks"]] == ["batch run 1, crm"]
     assert [one["title"] for one in stream["marks"]] == ["flight delayed, 31 ms later"]
     assert [one["name"] for one in shown["lanes"]["lanes"]] == [
         "▣ Record", "☾ Benighted", "☀ Enlightened",

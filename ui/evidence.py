@@ -41,8 +41,8 @@ def _chart() -> None:
     at, batch, stream = resources.pulse().history()
     now = time.time()
     figure = charts.staleness(at, batch, stream, now=now, span=SPAN_S)
-    note = f"{_said(batch)} vs {_said(stream)}"
-    components.chart(figure, "Oldest event not heard yet", note, "staleness")
+    note = f"{_said(batch)} vs {_said(stream)} · wall clock"
+    components.chart(figure, "Oldest unheard event", note, "staleness")
 
 
 def _said(staleness: Sequence[float]) -> str:

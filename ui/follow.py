@@ -99,7 +99,9 @@ def _knows(row: Row, arm: Arm, world: World) -> Parts:
     if row[f"{arm}_at"]:
         mark = "✕" if row[f"{arm}_outcome"] == ledger.DEAD_LETTER else "✓"
         return [text(f"{mark} {ages.wall(row[f'{arm}_at'] - row['recorded_at'])}")]
-    return [until(world.next_run.timestamp())] if arm == "batch" else [text("on its way")]
+    if arm == "stream":
+        return [text("on its way")]
+    return [until(world.next_run_of(row["source"]).timestamp())]
 
 
 def nothing_yet() -> None:
@@ -244,7 +246,7 @@ def before_and_after(
         if not progress:
             status, spans = differences.against(now, after)
             had = had[0], cell(spans or _NO_DOCUMENT, status, quiet=not spans)
-            notes[arm] = _waiting(arm, *when)
+            notes[arm] = _waiting(arm, journey["event"], *when)
         else:
             had[1].update(cell(had[1]["spans"], "current"))
             took = ages.wall(progress["searchable_at"] - journey["event"]["recorded_at"])
@@ -277,10 +279,10 @@ def _facts(before: Document | None, after: Document | None) -> str:
     return f"changed: {', '.join(name.replace('_', ' ') for name, _, _ in changed)}"
 
 
-def _waiting(arm: Arm, run: Row | None, world: World) -> Parts:
+def _waiting(arm: Arm, event: Row, run: Row | None, world: World) -> Parts:
     if arm == "stream" or run:
         return [text("on its way", "late")]
-    due = world.next_run.timestamp()
+    due = world.next_run_of(event["source"]).timestamp()
     return [text("knows "), until(due, "late"), text(" · "), until_airline(due), text(" airline")]
 
 
@@ -293,7 +295,7 @@ def thrown_out(event: Row, letters: dict[str, Row], run: Row | None, world: Worl
         letter = letters.get(arm)
         if letter is None:
             cells.append(cell("It has not looked at it yet.", quiet=True))
-            notes[arm] = _waiting(arm, run, world)
+            notes[arm] = _waiting(arm, event, run, world)
             continue
         where = {
             "stream": "In the dead-letter topic, with the reason in a header: ",

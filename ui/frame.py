@@ -168,8 +168,7 @@ def start_over(opens_after: timedelta | None = None, paused: bool = False) -> No
     )
     loading.reset(open_state(chosen), start)
     resources.pulse().forget()
-    for key in (state.CONVERSATIONS, state.SESSIONS, state.FIRED, state.STORY):
-        state.put(key, None)
+    state.forget_the_day()
     state.notify("Back at the start of the day.")
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from pipeline import freshness
 from pipeline.batch import journal
 from pipeline.clock import from_rfc3339
-from ui import ages, components, doing, frame, health_charts, readings, resources
+from ui import ages, components, doing, frame, health_charts, readings, resources, tracker
 from ui.components import Parts, airline_time, since, text
 from ui.pulse import World
 
@@ -47,7 +47,8 @@ def _runs() -> None:
         64 + 24 * len(found),
     )
     columns = (
-        ("run", False, False), ("airline time", False, False), ("started", True, False),
+        ("run", False, False), ("airline time", False, False), ("takes", False, True),
+        ("started", True, False),
         ("took", True, False), ("bronze", True, False), ("rejected", True, True),
         ("gold", True, False), ("at risk", True, True), ("outcome", False, True),
     )  # fmt: skip
@@ -81,6 +82,7 @@ def _run_row(run: Row, world: World) -> list[Parts]:
     return [
         [text(f"#{run['run_id']}")],
         [airline_time(_hour(run, world))],
+        [text(tracker.scope(run), "quiet")],
         [since(run["started_at"]), text(" ago", "quiet")],
         [text(ages.wall(whole))],
         *([text(f"{counts[name]:,}" if name in counts else "–")]

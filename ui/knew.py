@@ -15,7 +15,6 @@ from agent.session import sessions
 from agent.support import AgentSettings
 from agent.vectors import question_vectors
 from pipeline import control, past, schema
-from pipeline.batch.timetable import next_run
 from pipeline.schema import ARMS, Database
 from pipeline.settings import settings
 from pipeline.store import Forgotten
@@ -144,7 +143,7 @@ def _timeline(customer_id: str, at: float | None) -> None:
 def _runs(database: Database) -> list[Row]:
     runs = schema.batch_runs.c
     ended = runs.searchable_at.is_not(None)
-    return database.rows(select(runs.run_id, runs.searchable_at).where(ended))
+    return database.rows(select(runs.run_id, runs.searchable_at, runs.counts).where(ended))
 
 
 def _now(customer_id: str) -> None:
@@ -168,7 +167,7 @@ class View:
     def of(cls, then: Hindsight, world: World) -> View:
         """The view of a moment; `world` is the one of now."""
         zone = frame.zone_of(world)
-        return cls(then, world_at(then.moment, world, zone), zone)
+        return cls(then, world_at(then.moment, world), zone)
 
     def draw_matrix(self, key: str) -> None:
         """The record of then beside what both airlines knew."""
@@ -192,13 +191,13 @@ class View:
         }
 
 
-def world_at(then: past.Moment, world: World, zone: ZoneInfo) -> World:
+def world_at(then: past.Moment, world: World) -> World:
     """The world as the answer cards need it, as it was at a moment."""
     return replace(
         world,
         clock=then.clock,
         batch_as_of=then.arms["batch"].as_of,
-        next_run=next_run(then.airline, world.interval_h, zone),
+        next_run=world.timetable.next_run(then.airline),
         batch_busy=False,
         contacts={},
         batch_s=then.arms["batch"].staleness_s,

@@ -75,9 +75,9 @@ def _latency(facts: Facts) -> Words:
         "batch_behind": ages.wall(world.batch_s),
         "batch_behind_airline": ages.airline(facts.batch_airline_s),
         "stream_behind": ages.wall(world.behind_s),
-        "interval": ages.airline(world.interval_h * 3600),
+        "interval": ages.airline(world.timetable.interval_h * 3600),
         "batch_keeps": ages.wall(
-            world.interval_h * 3600 / world.clock.factor + last.get("ran_s", 0)
+            world.timetable.interval_h * 3600 / world.clock.factor + last.get("ran_s", 0)
         ),
         "stream_events": f"{min(facts.counts['stream']['searchable'], 500):,}",
     }

@@ -12,16 +12,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from sqlalchemy import func, select
 
 from agent.contacts import Report, counted
 from pipeline import freshness, schema
-from pipeline.batch.timetable import next_run
+from pipeline.batch import sources
+from pipeline.batch.timetable import Timetable
 from pipeline.clock import ClockState, from_rfc3339
 from pipeline.schema import Arm, Database, get_control
+from pipeline.settings import Settings
 
 FRESH_S = 0.3
 SPAN_S = 300.0  # what the staleness chart shows, wall seconds
@@ -29,8 +30,8 @@ STEP_S = 1.0  # one point of the chart
 FINE_S = 0.05  # the stream's worst staleness in a step is looked for at this grain
 SEEN_S = 15.0  # a session that drew nothing for this long is gone
 _CONTROLS = (
-    "clock", "epoch", "world", "batch", "batch_as_of", "batch_interval_h", "batch_request",
-    "batch_served", "replay_on", "traffic_rate",
+    "clock", "epoch", "world", "batch", "batch_as_of", "batch_request", "batch_served",
+    "replay_on", "traffic_rate",
 )  # fmt: skip
 
 
@@ -43,8 +44,8 @@ class World:
     epoch: int
     about: dict[str, Any]
     batch_as_of: datetime
-    interval_h: float
-    next_run: datetime
+    timetable: Timetable
+    next_run: datetime  # of any source system
     batch_busy: bool
     replay_on: bool
     traffic: float
@@ -59,6 +60,10 @@ class World:
     def heroes(self) -> list[dict[str, str]]:
         """[{customer_id, title, story, question}] of the loaded world."""
         return list(self.about.get("heroes") or [])
+
+    def next_run_of(self, source: str) -> datetime:
+        """When the next batch falls that takes this source system."""
+        return self.timetable.next_run_of(source, self.clock.now())
 
     @property
     def behind_s(self) -> float:
@@ -78,9 +83,9 @@ class History:
 class Pulse:
     """One a server. Safe to share between threads."""
 
-    def __init__(self, database: Database, home_zone: ZoneInfo) -> None:
+    def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
-        self._home_zone = home_zone
+        self._settings = settings
         self._lock = threading.Lock()
         self._world: World | None = None
         self._history = History()
@@ -145,21 +150,21 @@ class Pulse:
     def _read(self) -> World:
         with self._database.read() as connection:
             value = {name: get_control(connection, name) for name in _CONTROLS}
+            timetable = sources.read(connection, self._settings)
             newest = select(func.coalesce(func.max(schema.outbox.c.sequence), 0))
             events = int(connection.execute(newest).scalar_one())
         clock = ClockState.model_validate(value["clock"])
         latencies = freshness.latencies_ms(self._database, "stream", recent=1)
         waiting = freshness.pending(self._database, "batch")
         now, oldest = time.time(), waiting["recorded_at"]
-        zone = ZoneInfo((value["world"] or {}).get("zone") or self._home_zone.key)
         return World(
             read_at=now,
             clock=clock,
             epoch=int(value["epoch"] or 0),
             about=value["world"] or {},
             batch_as_of=from_rfc3339(value["batch_as_of"]),
-            interval_h=float(value["batch_interval_h"]),
-            next_run=next_run(clock.now(), float(value["batch_interval_h"]), zone),
+            timetable=timetable,
+            next_run=timetable.next_run(clock.now()),
             batch_busy=self._batch_busy(value),
             replay_on=value["replay_on"] is not False,
             traffic=float(value["traffic_rate"] or 0.0),

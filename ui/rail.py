@@ -8,7 +8,19 @@ from itertools import groupby
 
 import streamlit as st
 
-from ui import components, console, doing, fields, frame, resources, situation, state, teller
+from pipeline.batch import sources
+from ui import (
+    components,
+    console,
+    doing,
+    fields,
+    frame,
+    resources,
+    situation,
+    state,
+    teller,
+    tracker,
+)
 from ui.components import text, until, until_airline
 from ui.console import Draft, Situated
 from ui.plain import plain
@@ -190,7 +202,7 @@ def _fire_edited(made: Draft, written: Row) -> None:
 
 
 def _batch(world: World) -> None:
-    state.put(state.INTERVAL, min(INTERVALS, key=lambda hours: abs(hours - world.interval_h)))
+    state.put(state.INTERVAL, nearest_interval(world.timetable.interval_h))
     st.segmented_control(
         "Batch runs every",
         list(INTERVALS),
@@ -198,6 +210,7 @@ def _batch(world: World) -> None:
         required=True,
         format_func=INTERVALS.__getitem__,
         on_change=_set_interval,
+        help=_exceptions(world),
         width="stretch",
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="batch"):
@@ -210,7 +223,7 @@ def _countdown() -> None:
     world = resources.pulse().world()
     upcoming = world.next_run.timestamp()
     parts = [
-        text("next ", "quiet"),
+        text("next ", "quiet") | {"title": "the next run that takes any source system"},
         until(upcoming, "strong"),
         text(" · ", "quiet"),
         until_airline(upcoming),
@@ -221,8 +234,28 @@ def _countdown() -> None:
     components.line(world.clock, str(frame.zone_of(world)), parts, "countdown")
 
 
+def nearest_interval(hours: float) -> float:
+    """The one of `INTERVALS` that is nearest to an interval, hours."""
+    return min(INTERVALS, key=lambda one: abs(one - hours))
+
+
+def interval(hours: float) -> str:
+    """An interval in words: every `1 h`, every `night`, every `15 min`."""
+    shown = f"{hours:g} h" if hours >= 1 else f"{hours * 60:g} min"
+    return INTERVALS.get(hours, shown)
+
+
+def _exceptions(world: World) -> str | None:
+    """Which source systems have an interval of their own; None: none has."""
+    own = [
+        f"{tracker.system(source)} every {interval(hours)}"
+        for source, hours in world.timetable.exceptions.items()
+    ]
+    return f"All source systems but {', '.join(own)}: see Settings" if own else None
+
+
 def _set_interval() -> None:
-    resources.database().put("batch_interval_h", state.get(state.INTERVAL))
+    sources.set_interval(resources.database(), state.get(state.INTERVAL))
     resources.pulse().forget()
 
 

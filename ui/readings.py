@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from pipeline import control, counters, freshness, status
+from pipeline.batch import sources
 from pipeline.schema import ARMS, Arm
 from pipeline.settings import settings
 from ui import resources
@@ -57,6 +58,13 @@ def stages(_epoch: int) -> dict[str, dict[str, float]] | None:
         name: {key: float(value or 0.0) for key, value in freshness.percentiles(values).items()}
         for name, values in found.items()
     }
+
+
+@st.cache_data(ttl=FRESH_S, show_spinner=False)
+def source_systems(_epoch: int) -> list[Row]:
+    """`sources.overview`: how often the batch extracts each source system, and what waits."""
+    record = resources.database()
+    return sources.overview(record, settings(), control.clock(record).now())
 
 
 @st.cache_data(ttl=FRESH_S, show_spinner=False)

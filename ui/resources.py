@@ -9,7 +9,6 @@ import importlib.metadata
 import shutil
 import threading
 from importlib.resources import files
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -85,7 +84,7 @@ def _door(brokers: str) -> Door:
 @st.cache_resource(show_spinner=False)
 def pulse() -> Pulse:
     """The live figures, read once for all sessions."""
-    return Pulse(database(), ZoneInfo(settings().home_zone))
+    return Pulse(database(), settings())
 
 
 @st.cache_resource(show_spinner=False)

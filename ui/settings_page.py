@@ -15,13 +15,19 @@ from agent.actions import guard, set_guard
 from agent.llm import Completion
 from agent.offline import MODEL as OFFLINE
 from pipeline import control
+from pipeline.batch import sources
+from pipeline.batch.timetable import SYSTEMS
+from pipeline.clock import from_rfc3339
 from pipeline.settings import settings
-from ui import ages, components, frame, in_use, resources, state
+from ui import ages, components, frame, in_use, readings, resources, state, state_file, tracker
+from ui.components import Parts, airline_time, text, until
 from ui.plain import plain
-from ui.rail import INTERVALS
+from ui.pulse import World
+from ui.rail import INTERVALS, interval, nearest_interval
 
 _TEST = "Say in five words that you are ready."
 _TEST_S = 20.0
+_OWN = {0.0: "as the rest", **INTERVALS}
 
 
 def draw() -> None:
@@ -30,9 +36,11 @@ def draw() -> None:
     with left:
         _model()
         _look()
+        state_file.draw()
         _start_over()
     with right:
         _at_once()
+        _timetable()
         _in_use()
 
 
@@ -90,9 +98,6 @@ def _cost(tested: Completion) -> str:
 def _at_once() -> None:
     world = resources.pulse().world()
     state.put(state.SETTINGS_PACE, frame.nearest_pace(world.clock.factor))
-    state.put(
-        state.SETTINGS_INTERVAL, min(INTERVALS, key=lambda hours: abs(hours - world.interval_h))
-    )
     state.put(state.GUARD, guard(resources.database()))
     with st.container(border=True, key="settings-now", gap="small"):
         st.markdown("**At once, for everybody**")
@@ -103,15 +108,6 @@ def _at_once() -> None:
             required=True,
             format_func=lambda seconds: f"{seconds} s",
             on_change=_set_pace,
-        )
-        st.segmented_control(
-            "Batch runs every",
-            list(INTERVALS),
-            key=state.SETTINGS_INTERVAL,
-            required=True,
-            format_func=INTERVALS.__getitem__,
-            on_change=_set_interval,
-            help="Airline time, all source systems together",
         )
         st.toggle(
             "Guard: refuse actions on outdated ground",
@@ -127,13 +123,96 @@ def _set_pace() -> None:
     resources.pulse().forget()
 
 
-def _set_interval() -> None:
-    resources.database().put("batch_interval_h", state.get(state.SETTINGS_INTERVAL))
-    resources.pulse().forget()
-
-
 def _set_guard() -> None:
     set_guard(resources.database(), bool(state.get(state.GUARD)))
+
+
+# --- how often the batch runs ---------------------------------------------------------------------
+
+
+def _timetable() -> None:
+    """The interval of all source systems, that of each, and what it comes to."""
+    timetable = resources.pulse().world().timetable
+    source = state.get(state.SETTINGS_SOURCE) or SYSTEMS[0]
+    state.put(state.SETTINGS_INTERVAL, nearest_interval(timetable.interval_h))
+    state.put(state.SETTINGS_OWN, _nearest_own(timetable.exceptions.get(source)))
+    with st.container(border=True, key="settings-timetable", gap="small"):
+        st.markdown("**Batch runs**, airline time")
+        st.segmented_control(
+            "Every",
+            list(INTERVALS),
+            key=state.SETTINGS_INTERVAL,
+            required=True,
+            format_func=INTERVALS.__getitem__,
+            on_change=_set_interval,
+            help="Of all source systems that have no interval of their own",
+        )
+        st.selectbox(
+            "Interval of its own for",
+            SYSTEMS,
+            key=state.SETTINGS_SOURCE,
+            format_func=tracker.system,
+        )
+        st.segmented_control(
+            f"Every, {tracker.system(source)} alone",
+            list(_OWN),
+            key=state.SETTINGS_OWN,
+            required=True,
+            format_func=_OWN.__getitem__,
+            on_change=_set_own_interval,
+            help="Bookings every 6 hours, flight operations every hour: then Benighted knows of "
+            "a late flight before it knows who sits in it",
+        )
+        st.fragment(_systems, run_every=frame.every(1.0))()
+
+
+def _systems() -> None:
+    world = resources.pulse().world()
+    columns = [
+        {"label": "source system"},
+        {"label": "every"},
+        {"label": "next run"},
+        {"label": "in", "wide": True},
+        {"label": "last taken", "wide": True},
+        {"label": "waiting", "number": True},
+    ]
+    rows = [_system_row(one, world) for one in readings.source_systems(world.epoch)]
+    shown = {"title": "Source systems", "note": [], "columns": columns, "rows": rows}
+    components.table(world.clock, str(frame.zone_of(world)), shown, "settings-systems")
+
+
+def _system_row(one: dict[str, Any], world: World) -> list[Parts]:
+    zone = frame.zone_of(world)
+    last = from_rfc3339(one["last_run"]) if one["last_run"] else world.clock.starts_at
+    upcoming = from_rfc3339(one["next_run"])
+    return [
+        [text(tracker.system(one["source"]))],
+        [text(interval(one["interval_h"]), "strong" if one["own"] else "quiet")],
+        [airline_time(ages.clock(upcoming, zone))],
+        [until(upcoming.timestamp(), "quiet")],
+        [airline_time(ages.clock(last, zone))],
+        [text(f"{one['waiting']:,}")],
+    ]
+
+
+def _nearest_own(hours: float | None) -> float:
+    return 0.0 if hours is None else nearest_interval(hours)
+
+
+def _set_interval() -> None:
+    sources.set_interval(resources.database(), state.get(state.SETTINGS_INTERVAL))
+    _tell_everybody()
+
+
+def _set_own_interval() -> None:
+    hours = state.get(state.SETTINGS_OWN) or None
+    sources.set_interval(resources.database(), hours, state.get(state.SETTINGS_SOURCE))
+    _tell_everybody()
+
+
+def _tell_everybody() -> None:
+    resources.pulse().forget()
+    readings.source_systems.clear()
 
 
 # --- how it looks ---------------------------------------------------------------------------------

@@ -56,8 +56,13 @@ BIG = "big"  # whether type is big, on every page; in the URL as 1
 BIG_SWITCH = "big_switch"  # its switch on the page Settings, where also the next ones are
 SETTINGS_PACE = "settings_pace"  # as SPEED
 SETTINGS_INTERVAL = "settings_interval"  # as INTERVAL
+SETTINGS_SOURCE = "settings_source"  # the source system whose interval is changed
+SETTINGS_OWN = "settings_own"  # its own interval, airline hours; 0: none, it follows the others
 GUARD = "guard"  # whether actions on outdated ground are refused
 SURE = "sure"  # whether the day may be forgotten
+EXPORTED = "exported"  # (path, archive.Manifest) of the file that waits to be downloaded, or None
+IMPORTED = "imported"  # how many files this session has brought in: part of the uploader's key
+SURE_IMPORT = "sure_import"  # whether a file may replace the day
 TESTED = "tested"  # the last agent.llm.Completion of the model's test, or None
 
 DEFAULTS: dict[str, Any] = {
@@ -81,6 +86,8 @@ DEFAULTS: dict[str, Any] = {
     ASKED: None,
     BIG: None,
     TESTED: None,
+    EXPORTED: None,
+    IMPORTED: 0,
 }
 
 
@@ -117,6 +124,12 @@ def conversation(customer_id: str) -> Any:
 def keep_conversation(customer_id: str, conversation: Any) -> None:
     """Make a question the last one of this visitor as this customer."""
     put(CONVERSATIONS, (get(CONVERSATIONS) or {}) | {customer_id: conversation})
+
+
+def forget_the_day() -> None:
+    """Forget what this session remembers of a world that is gone."""
+    for key in (CONVERSATIONS, SESSIONS, FIRED, STORY):
+        put(key, None)
 
 
 def question_key() -> str:

@@ -16,7 +16,7 @@ from ui import ages
 from ui.answer_card import NAMES
 from ui.components import Parts, straight, text
 from ui.differences import RECORD
-from ui.tracker import kind_of
+from ui.tracker import kind_of, scope
 
 Row = dict[str, Any]
 SHORTEST_S = 10.0  # less time than this is no timeline
@@ -36,7 +36,7 @@ def timeline(
         span: wall times of its ends.
         at: the chosen moment; None: now.
         events: the customer's, as `past.events_of` gives them.
-        runs: batch runs that ended: run_id, searchable_at.
+        runs: batch runs that ended: run_id, searchable_at, counts.
         clocks: the airline clock's states, see `control.clocks`.
     """
     start, end = span
@@ -49,7 +49,7 @@ def timeline(
             if one[f"{arm}_at"]
         ]
         if arm == "batch":
-            known += [(one["searchable_at"], f"batch run {one['run_id']}", "run") for one in runs]
+            known += [(one["searchable_at"], _run(one), "run") for one in runs]
         lanes.append(_lane(arm, NAMES[arm], known, (start, end)))
     return {
         "said": _said(at, len(events)),
@@ -74,6 +74,10 @@ def _lane(
     ]
     short = name[1].removeprefix("The ").removesuffix(" Airlines").capitalize()
     return {"arm": arm, "name": f"{name[0]} {short}", "marks": shown}
+
+
+def _run(run: Row) -> str:
+    return f"batch run {run['run_id']}, {scope(run)}"
 
 
 def _later(event: Row, arm: Arm) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.batch.journal import SCHEDULED
+from pipeline.batch.timetable import SYSTEMS
 from ui import ages
 from ui.answer_card import in_words
 from ui.components import Parts, since, text, until, until_airline
@@ -58,6 +60,22 @@ def way(journey: Row, run: Row | None, world: World, label: str) -> Row:
 def kind_of(event: Row) -> str:
     """An outbox row's type in words."""
     return "raw item" if event["type"] in ("", "raw") else in_words(event["type"])
+
+
+def system(source: str) -> str:
+    """A source system in words."""
+    return source.strip("/")
+
+
+def scope(run: Row) -> str:
+    """Which source systems a batch run, a row of `batch_runs`, takes, in words."""
+    scheduled = run["counts"].get(SCHEDULED)
+    if scheduled is None:
+        return "all sources"
+    left_out = [source for source in SYSTEMS if source not in scheduled]
+    if len(left_out) < len(scheduled):
+        return f"all but {', '.join(map(system, left_out))}"
+    return ", ".join(map(system, scheduled))
 
 
 def detailed(journey: Row, run: Row | None, world: World) -> Row:
@@ -116,7 +134,7 @@ def _verdict(arm: str, event: Row, progress: Row | None, run: Row | None, world:
         return [text(f"{who} {what} ", "quiet"), text(took)]
     if arm == "stream" or run:
         return [text(f"{who} is at it: "), since(event["recorded_at"])]
-    due = world.next_run.timestamp()
+    due = world.next_run_of(event["source"]).timestamp()
     return [
         text(f"{who} will know ", "quiet"),
         until(due),
@@ -157,11 +175,12 @@ def _stream(event: Row, progress: Row | None) -> Row:
 
 def _batch(event: Row, progress: Row | None, run: Row | None, world: World) -> Row:
     recorded = {"name": "record", "state": "done", "took": "✓", "title": "in the record"}
-    waits: Row = {"name": "waits", "state": "todo", "grow": 3, "title": "for the next batch"}
+    waits: Row = {"name": "waits", "state": "todo", "grow": 3}
+    waits["title"] = f"for the next batch that takes {system(event['source'])}"
     if run is None and progress is None:
         waits |= {"state": "now", "took": f"{world.batch_waiting} wait"}
         rest = [{"name": name, "state": "todo", "took": ""} for name, _ in BATCH]
-        end = [until(world.next_run.timestamp())]
+        end = [until(world.next_run_of(event["source"]).timestamp())]
         return {"arm": "batch", "name": "☾ batch", "segments": [recorded, waits, *rest], "end": end}
     times = _times(progress, run)
     started = times.get("started_at") or times.get("extracted_at") or event["recorded_at"]

@@ -7,7 +7,7 @@ watermarks: either all of it is there or the run never happened.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from pipeline import schema
+from pipeline.batch.timetable import SYSTEMS
 from pipeline.clock import to_rfc3339
 from pipeline.schema import Database, get_control
 
@@ -26,6 +27,7 @@ upserted (in the store, not yet in the ledger), searchable.
 """
 
 NOTE_EVERY_S = 0.3
+SCHEDULED = "scheduled"  # in the counts: the source systems that a run takes; missing: all
 DIED = "ended without a word: the process was killed in it"
 
 
@@ -35,12 +37,18 @@ class Journal:
     `unfinished` are the runs of this world that failed or died: what they left can be deleted.
     """
 
-    def __init__(self, database: Database, airline_now: datetime, on_stage: OnStage | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        airline_now: datetime,
+        on_stage: OnStage | None,
+        sources: Collection[str] | None = None,
+    ) -> None:
         self._database = database
         self._on_stage = on_stage or (lambda _stage, _counts: None)
         self.airline_now = airline_now
         self.times = {"started": time.time()}
-        self.counts: dict[str, Any] = {}
+        self.counts: dict[str, Any] = {} if sources is None else {SCHEDULED: sorted(sources)}
         self.unfinished: list[int] = []
         self.epoch = 0
         self._noted = 0.0
@@ -106,7 +114,7 @@ class Journal:
                     run_id=run_id,
                     airline_time=to_rfc3339(self.airline_now),
                     started_at=self.times["started"],
-                    counts={},
+                    counts=self.counts,
                 )
             )
         return run_id
@@ -129,6 +137,31 @@ def recent(database: Database, limit: int) -> list[dict[str, Any]]:
     runs = schema.batch_runs
     found = database.rows(select(runs).order_by(runs.c.run_id.desc()).limit(limit))
     return [row | {"took": _took(row)} for row in found]
+
+
+def takes(run: dict[str, Any], source: str) -> bool:
+    """Whether a run, a row of `batch_runs`, takes what this source system holds."""
+    scheduled = run["counts"].get(SCHEDULED)
+    return scheduled is None or source in scheduled
+
+
+def taken(connection: Connection, wall: float | None = None) -> dict[str, str]:
+    """Source system -> airline time of the newest run that took it; missing: none did yet.
+
+    Args:
+        wall: as it was at this wall time; None: now.
+    """
+    runs = schema.batch_runs.c
+    ended = runs.searchable_at.is_not(None) if wall is None else runs.searchable_at <= wall
+    query = select(runs.airline_time, runs.counts).where(ended).order_by(runs.run_id.desc())
+    found: dict[str, str] = {}
+    for run in connection.execute(query).mappings():
+        for source in SYSTEMS:
+            if source not in found and takes(dict(run), source):
+                found[source] = run["airline_time"]
+        if len(found) == len(SYSTEMS):
+            break
+    return found
 
 
 def _took(row: dict[str, Any]) -> dict[str, float]:

@@ -23,9 +23,10 @@ import portalocker
 
 from pipeline import ledger, measures
 from pipeline.batch.extract import WATERMARKS, Extract, advanced, extract
-from pipeline.batch.journal import Journal, OnStage
+from pipeline.batch.journal import Journal, OnStage, taken
 from pipeline.batch.lake import FULL_LOAD, Lake, Session
 from pipeline.batch.reverse_etl import flag_at_risk
+from pipeline.batch.timetable import SYSTEMS
 from pipeline.clock import to_rfc3339
 from pipeline.documents import Document, documents
 from pipeline.embed import BATCH, Encoder, Vectors
@@ -40,7 +41,8 @@ Row = dict[str, Any]
 class RunResult:
     """What a run did. `seconds` are wall seconds by stage; `counts` as in `batch_runs`:
 
-    extracted, sources (source system -> rows), rejected, unchanged, documents, at_risk, embedded.
+    scheduled (the source systems it takes; missing: all), extracted, sources (source system ->
+    rows), rejected, unchanged, documents, at_risk, embedded.
     """
 
     run_id: int
@@ -72,8 +74,8 @@ def run(  # noqa: PLR0913, PLR0917 what it needs is handed in
         portalocker.exceptions.LockException: another run is under way.
         Exception: the run failed; its row in `batch_runs` says why, and a new run starts over.
     """
-    with _alone(home):
-        journal = Journal(database, airline_now, on_stage)
+    with alone(home):
+        journal = Journal(database, airline_now, on_stage, sources)
         try:
             with _epoch_watch(database, journal.epoch):
                 work = _Run(database, store, encoder, home, sources, journal)
@@ -196,8 +198,9 @@ class _Run:
             measures.replace(connection, "batch", found.aggregates)
             journal.close(connection)
             put_control(connection, WATERMARKS, advanced(connection, found.newest, self.sources))
-            if self.sources is None:
-                put_control(connection, "batch_as_of", now)
+            known = taken(connection)
+            if len(known) == len(SYSTEMS):  # else it still is what it was at the load
+                put_control(connection, "batch_as_of", min(known.values()))
             put_control(
                 connection,
                 "batch",
@@ -303,7 +306,12 @@ def _dead_letter(row: Row, found_at: float) -> Row:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def alone(home: Path, wait_s: float = 0.0) -> Iterator[None]:
+    """While no batch runs: a run holds this, and whoever needs the lake to stand still.
+
+    Raises:
+        portalocker.exceptions.LockException: somebody holds it for longer than `wait_s`.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    with portalocker.Lock(home / "batch.lock", "a", timeout=0):
+    with portalocker.Lock(home / "batch.lock", "a", timeout=wait_s):
         yield

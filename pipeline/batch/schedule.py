@@ -13,20 +13,19 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+import portalocker
 from sqlalchemy import func, select
 
 from pipeline import embed, schema
+from pipeline.batch import journal, sources
 from pipeline.batch.run import RunResult, run
-from pipeline.batch.timetable import due, next_run
+from pipeline.batch.timetable import SYSTEMS, Timetable
 from pipeline.clock import ClockState, from_rfc3339
 from pipeline.ledger import Superseded
 from pipeline.schema import Database, get_control, put_control
 from pipeline.settings import Settings
 from pipeline.store import ContextStore
-
-__all__ = ["due", "next_run", "post_request", "request_run", "serve"]
 
 POLL_S = 0.2
 BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -56,6 +55,8 @@ def serve(settings: Settings, stop: threading.Event | None = None) -> None:
             return
         except Superseded as over:
             log.info("the run is dropped: %s", over)
+        except portalocker.LockException:
+            log.info("the batch waits: the lake is in other hands")
         except Exception:
             log.exception("the batch is tried again in %s s", scheduler.back_off())
 
@@ -111,16 +112,7 @@ STAGES = (
     "embedded_at",
     "searchable_at",
 )
-_CONTROLS = (
-    "epoch",
-    "loaded",
-    "clock",
-    "world",
-    "batch",
-    "batch_interval_h",
-    "batch_request",
-    "batch_served",
-)
+_CONTROLS = ("epoch", "loaded", "clock", "batch_request", "batch_served")
 
 
 @dataclass(frozen=True)
@@ -130,9 +122,7 @@ class _Wanted:
     epoch: int | None
     now: datetime
     starts_at: datetime
-    last_run: datetime | None
-    interval_h: float
-    zone: ZoneInfo
+    timetable: Timetable
     request: float
     served: float
 
@@ -146,8 +136,8 @@ class Scheduler:
         self._database = schema.database(settings.database)
         self._store = ContextStore(settings.stores, "batch", settings.embedder)
         self._epoch: int | None = None
-        self._interval_h = 0.0
-        self._since: datetime | None = None
+        self._groups: dict[str, float] = {}  # as last seen: group of the timetable -> hours
+        self._since: dict[str, datetime] = {}  # group -> no batch time was crossed after this
         self._failures = 0
         self._not_before = 0.0
 
@@ -160,10 +150,10 @@ class Scheduler:
         wanted = self._wanted()
         if wanted is None:
             return None
-        since = self._crossing_since(wanted)
+        self._follow(wanted)
         asked = wanted.request > wanted.served
-        crossed = due(since, wanted.now, wanted.interval_h, wanted.zone)
-        if not (asked or crossed) or time.monotonic() < self._not_before:
+        due = frozenset(self._groups) if asked else wanted.timetable.due(self._since, wanted.now)
+        if not due or time.monotonic() < self._not_before:
             return None
         result = run(
             self._database,
@@ -173,8 +163,10 @@ class Scheduler:
             self._settings.airline_home,
             wanted.now,
             self._or_stop,
+            sources=self._members(due, wanted.timetable),
         )
-        self._since, self._failures = wanted.now, 0
+        self._since |= dict.fromkeys(due, wanted.now)
+        self._failures = 0
         if asked:
             self._database.put("batch_served", wanted.request)
         return result
@@ -186,34 +178,56 @@ class Scheduler:
         self._not_before = time.monotonic() + wait
         return wait
 
-    def _crossing_since(self, wanted: _Wanted) -> datetime:
+    def _follow(self, wanted: _Wanted) -> None:
+        """Bring what is remembered up to date with the world and its timetable."""
         if wanted.epoch != self._epoch:
             # Another world: nothing that was remembered is true of it.
-            self._epoch, self._interval_h = wanted.epoch, wanted.interval_h
-            self._since, self._failures, self._not_before = None, 0, 0.0
-        if self._since is None:
-            self._since = wanted.last_run or wanted.starts_at
-        if wanted.interval_h != self._interval_h:
-            # A new interval counts from now on: choosing it is not a request to run.
-            self._interval_h, self._since = wanted.interval_h, wanted.now
-        self._since = min(self._since, wanted.now)  # the clock was put back
-        return self._since
+            self._epoch, self._groups = wanted.epoch, {}
+            self._failures, self._not_before = 0, 0.0
+        groups = wanted.timetable.groups
+        if not self._groups:
+            self._since = self._last_taken(wanted)
+        for group, hours in groups.items():
+            if self._groups and self._groups.get(group) != hours:
+                # A new interval counts from now on: choosing it is not a request to run.
+                self._since[group] = wanted.now
+        self._groups = groups
+        # Not after now, where the clock was put back.
+        self._since = {group: min(self._since[group], wanted.now) for group in groups}
+
+    def _last_taken(self, wanted: _Wanted) -> dict[str, datetime]:
+        """Group -> airline time of the last run that took all of it, or of the world's start."""
+        with self._database.read() as connection:
+            taken = journal.taken(connection)
+        found: dict[str, datetime] = {}
+        for source in SYSTEMS:
+            at = from_rfc3339(taken[source]) if source in taken else wanted.starts_at
+            group = wanted.timetable.group(source)
+            found[group] = min(at, found.get(group, at))
+        return dict.fromkeys(wanted.timetable.groups, wanted.now) | found
+
+    def _members(self, groups: frozenset[str], timetable: Timetable) -> frozenset[str] | None:
+        """The source systems of these groups; None: of all groups."""
+        if groups >= timetable.groups.keys():
+            return None
+        # Whoever sends to the raw feed may name a source system that nobody has heard of.
+        named = self._database.rows(select(schema.outbox.c.source).distinct())
+        every = {*SYSTEMS, *(row["source"] for row in named)}
+        return frozenset(source for source in every if timetable.group(source) in groups)
 
     def _wanted(self) -> _Wanted | None:
         """None while no world is loaded."""
         with self._database.read() as connection:
             value = {name: get_control(connection, name) for name in _CONTROLS}
+            timetable = sources.read(connection, self._settings)
         if not value["clock"] or value["loaded"] is False:
             return None
         clock = ClockState.model_validate(value["clock"])
-        last_run = (value["batch"] or {}).get("last_run")
         return _Wanted(
             epoch=value["epoch"],
             now=clock.now(),
             starts_at=clock.starts_at,
-            last_run=from_rfc3339(last_run) if last_run else None,
-            interval_h=float(value["batch_interval_h"] or self._settings.batch_interval_h),
-            zone=ZoneInfo((value["world"] or {}).get("zone", self._settings.home_zone)),
+            timetable=timetable,
             request=value["batch_request"] or 0,
             served=value["batch_served"] or 0,
         )

@@ -1,17 +1,66 @@
-"""When a batch falls: pure arithmetic on the airline clock.
+"""When a batch falls, and which source systems it then takes: pure arithmetic on the airline clock.
 
-It reads no clock and starts nothing; that is `schedule`.
+It reads no clock and starts nothing; that is `schedule`. What people have set is in `sources`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from pipeline.events import SOURCE_SYSTEMS
+from pipeline.record import RAW_SOURCE
+
 SHORTEST_H = 1 / 60
 LONGEST_H = 24.0
+SYSTEMS = (*SOURCE_SYSTEMS, RAW_SOURCE)
+REST = "the rest"  # no source system is called that: theirs begin with a slash
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """Every how many airline hours source systems are extracted: one interval, and exceptions.
+
+    A group is a source system with an interval of its own, or REST: all others, also those that
+    nobody has heard of yet. Times of day are those of `zone`.
+    """
+
+    interval_h: float
+    zone: ZoneInfo
+    exceptions: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def groups(self) -> dict[str, float]:
+        """Group -> its interval, hours."""
+        return {REST: self.interval_h, **self.exceptions}
+
+    def group(self, source: str) -> str:
+        """The group that a source system belongs to."""
+        return source if source in self.exceptions else REST
+
+    def interval_of(self, source: str) -> float:
+        """Interval of one source system, hours."""
+        return self.groups[self.group(source)]
+
+    def next_run(self, now: datetime) -> datetime:
+        """When the next batch falls, whatever it takes; UTC, after `now`."""
+        return min(next_run(now, hours, self.zone) for hours in self.groups.values())
+
+    def next_run_of(self, source: str, now: datetime) -> datetime:
+        """When the next batch falls that takes this source system; UTC, after `now`."""
+        return next_run(now, self.interval_of(source), self.zone)
+
+    def due(self, since: Mapping[str, datetime], now: datetime) -> frozenset[str]:
+        """The groups of which a batch time was crossed after `since[group]`, up to `now`."""
+        return frozenset(
+            group
+            for group, hours in self.groups.items()
+            if due(since[group], now, hours, self.zone)
+        )
 
 
 def next_run(now: datetime, interval_h: float, zone: ZoneInfo) -> datetime:
