@@ -236,6 +236,6 @@ def _watch_start() -> None:
         st.rerun()
     done = sum(done for _, done in look.labels)
     label = f"Starting the airline: {done} of {len(look.labels)} (a first start takes seconds)"
-    with st.status(label, expanded=True):
-        for what, is_done in look.labels:
-            st.markdown(f":{'green' if is_done else 'gray'}[{'✓' if is_done else '○'}] {what}")
+    shown = st.status(label, expanded=True)  # no `with`: its end would put a tick at the label
+    for what, is_done in look.labels:
+        shown.markdown(f":{'green' if is_done else 'gray'}[{'✓' if is_done else '○'}] {what}")
