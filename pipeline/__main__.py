@@ -370,7 +370,7 @@ def _export(words: argparse.Namespace, settings: Settings) -> Report:
     began = time.perf_counter()
     manifest = snapshot.save(settings, words.file, _telling())
     took = {"seconds": round(time.perf_counter() - began, 2), "bytes": words.file.stat().st_size}
-    return manifest.model_dump() | took
+    return manifest.model_dump(mode="json") | took
 
 
 def _import(words: argparse.Namespace, settings: Settings) -> Report:
@@ -378,7 +378,7 @@ def _import(words: argparse.Namespace, settings: Settings) -> Report:
 
     began = time.perf_counter()
     manifest = snapshot.restore(settings, words.file, _telling())
-    return manifest.model_dump() | {"seconds": round(time.perf_counter() - began, 2)}
+    return manifest.model_dump(mode="json") | {"seconds": round(time.perf_counter() - began, 2)}
 
 
 def _telling() -> Callable[[str, float], None]:

@@ -22,9 +22,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal
+from typing import IO, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 MANIFEST = "manifest.json"
 VERSION = 1  # raise it when what the file holds changes: another one is refused
@@ -44,6 +51,22 @@ class BadArchive(ValueError):
     """The file is not a demo state that can be used here. The message says why."""
 
 
+Name = Annotated[str, StringConstraints(pattern=r"^[\w .:+-]{1,100}$")]
+Number = Annotated[int, Field(ge=0, le=10**12)]
+
+
+class Counts(BaseModel):
+    """How much of each there is in a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    events: Number
+    runs: Number
+    dead_letters: Number
+    documents_batch: Number
+    documents_stream: Number
+
+
 class Manifest(BaseModel):
     """What a file says of itself."""
 
@@ -51,16 +74,16 @@ class Manifest(BaseModel):
 
     format: Literal["airline-demo-state"] = "airline-demo-state"
     version: int = VERSION
-    product: str  # the program's version
+    product: Name  # the program's version
     record_schema: int
-    encoder: str  # whose vectors the context tables hold
-    made_at: float  # wall time, s since 1970
-    airline_time: str  # RFC 3339
-    epoch: int
-    world: str
-    counts: dict[str, int]  # events, runs, dead_letters, and documents of each arm
-    files: int  # beside the manifest
-    size: int  # bytes of those files
+    encoder: Name  # whose vectors the context tables hold
+    made_at: Annotated[float, Field(ge=1.5e9, le=1e10)]  # wall time, s since 1970
+    airline_time: AwareDatetime
+    epoch: Annotated[int, Field(ge=0, le=10**9)]
+    world: Name
+    counts: Counts
+    files: Number  # beside the manifest
+    size: Number  # bytes of those files
 
 
 class Writer:

@@ -12,11 +12,12 @@ Not here: the format of the file (`archive`), and of the rows in it (`dump`).
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -30,9 +31,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from pipeline import archive, dump, schema
-from pipeline.archive import Archive, BadArchive, Manifest, Progress
+from pipeline.archive import Archive, BadArchive, Counts, Manifest, Progress
 from pipeline.batch.run import alone
-from pipeline.clock import ClockState, from_rfc3339, to_rfc3339
+from pipeline.clock import ClockState, from_rfc3339
 from pipeline.control import CLOCK_PAST
 from pipeline.events import ContractError
 from pipeline.ledger import reset_fence
@@ -68,48 +69,31 @@ def save(settings: Settings, path: Path, progress: Progress) -> Manifest:
         NotPortable: there is no world yet, or the stores are not in a local folder.
         FileExistsError: there is a file already.
     """
-    home = settings.airline_home
     with _at_work(settings, "export.tmp") as staging, archive.writing(path) as writer:
-        record = database(settings.database)
-        with ExitStack() as held:
-            connection = held.enter_context(record.read())
+        with database(settings.database).read() as connection:
             progress("waiting for writers", 0.0)
-            with alone(home, BATCH_WAIT_S), reset_fence(home):
-                made_at = time.time()
-                controls = _controls(connection)  # from here on the connection sees this moment
-                if not controls.get("loaded"):
-                    raise NotPortable("no world is loaded yet: start the engine first")
-                documents = {
-                    f"documents_{arm}": ContextStore(
-                        settings.stores, arm, settings.embedder
-                    ).count()
-                    for arm in ARMS
-                }
-                _link(_stores(settings), staging / "stores", _TABLES)
-                _link(settings.lake, staging / "lake", (f"epoch={controls['epoch']}",))
+            made_at, controls, documents = _hold(connection, settings, staging)
             counts = documents | _counts(connection)
             _write_days(controls, writer)
             for number, table in enumerate(dump.TABLES):
                 progress("writing the record", 0.3 * number / len(dump.TABLES))
                 _write_table(connection, table, writer, controls)
+        lake = f"lake/epoch={controls['epoch']}/", f"lake/{_EPOCH}/"
         files = [one for one in staging.rglob("*") if one.is_file()]
         for number, file in enumerate(files):
-            if not number % 50:
-                progress("packing the stores", 0.3 + 0.7 * number / len(files))
-            name = file.relative_to(staging).as_posix()
-            name = name.replace(f"lake/epoch={controls['epoch']}/", f"lake/{_EPOCH}/")
+            progress("packing the stores", 0.3 + 0.7 * number / len(files))
+            name = file.relative_to(staging).as_posix().replace(*lake)
             if archive.safe(name):  # else it is a file that a writer which was killed has left
                 writer.add(name, file)
-        clock = ClockState.model_validate(controls["clock"])
         manifest = Manifest(
             product=_product(),
             record_schema=schema.SCHEMA,
             encoder=settings.embedder,
             made_at=made_at,
-            airline_time=to_rfc3339(clock.now(made_at)),
+            airline_time=ClockState.model_validate(controls["clock"]).now(made_at),
             epoch=controls["epoch"],
-            world=controls["world"]["name"],
-            counts=counts,
+            world=re.sub(r"[^\w .:+-]", " ", controls["world"]["name"])[:100] or "world",
+            counts=Counts.model_validate(counts),
             files=writer.files,
             size=writer.size,
         )
@@ -118,13 +102,37 @@ def save(settings: Settings, path: Path, progress: Progress) -> Manifest:
     return manifest
 
 
+def _hold(
+    connection: Connection, settings: Settings, staging: Path
+) -> tuple[float, Controls, dict[str, int]]:
+    """One moment of everything: its wall time, the control values, documents of both arms.
+
+    From then on the connection sees the record of that moment, and `staging` has its files.
+    """
+    with alone(settings.airline_home, BATCH_WAIT_S), reset_fence(settings.airline_home):
+        made_at = time.time()
+        if connection.dialect.name == "postgresql":  # SQLite does so by itself
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        controls = _controls(connection)
+        if not controls.get("loaded"):
+            raise NotPortable("no world is loaded yet: start the engine first")
+        stores = [ContextStore(settings.stores, arm, settings.embedder) for arm in ARMS]
+        _link(_stores(settings), staging / "stores", _TABLES)
+        _link(settings.lake, staging / "lake", (f"epoch={controls['epoch']}",))
+        return made_at, controls, {f"documents_{one.arm}": one.count() for one in stores}
+
+
 def _controls(connection: Connection) -> Controls:
     found = connection.execute(select(schema.control)).mappings()
     return {row["name"]: row["value"] for row in found}
 
 
 def _counts(connection: Connection) -> dict[str, int]:
-    tables = {"events": schema.outbox, "runs": schema.batch_runs, "dead": schema.dead_letters}
+    tables = {
+        "events": schema.outbox,
+        "runs": schema.batch_runs,
+        "dead_letters": schema.dead_letters,
+    }
     return {
         name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())
         for name, table in tables.items()
@@ -257,7 +265,7 @@ def _fitting(found: Archive, settings: Settings) -> Manifest:
 def _checked(found: Archive, manifest: Manifest) -> Controls:
     """Read every row once; returns the control values."""
     counted = {table: sum(1 for _ in _rows(found, table)) for table in dump.TABLES}
-    if counted[schema.outbox] != manifest.counts.get("events"):
+    if counted[schema.outbox] != manifest.counts.events:
         raise BadArchive("it does not hold the events that it names")
     controls = {row["name"]: row["value"] for row in _rows(found, schema.control)}
     try:
@@ -312,7 +320,7 @@ def _check_stores(stores: Path, settings: Settings, manifest: Manifest) -> None:
             store.move_times(time.time() - manifest.made_at)
         except Exception as bad:  # whatever LanceDB makes of a file that is none
             raise BadArchive(f"its table context_{arm} cannot be read: {bad}"[:300]) from None
-        if count != manifest.counts.get(f"documents_{arm}"):
+        if count != getattr(manifest.counts, f"documents_{arm}"):
             raise BadArchive(f"its table context_{arm} does not hold the documents that it names")
 
 

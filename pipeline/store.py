@@ -346,7 +346,8 @@ class ContextStore:
         """Add wall seconds to the stage times of every document; its version stays."""
         later = {name: f"{name} + {by_s!r}" for name in STAGE_TIMES}
         self.table.update(where="recorded_at IS NOT NULL", values_sql=later)
-        self.compact()
+        # Not `compact`: versions older than a week are the past of a state that lay in a file.
+        self.table.optimize(cleanup_older_than=timedelta(days=36_500))
 
     @property
     def _baseline(self) -> str:

@@ -17,7 +17,6 @@ from pipeline import archive, freshness, ledger, past, snapshot
 from pipeline.archive import BadArchive
 from pipeline.batch import sources
 from pipeline.batch.run import alone
-from pipeline.clock import from_rfc3339
 from pipeline.control import clocks, set_clock
 from pipeline.documents import Document
 from pipeline.loading import fingerprint
@@ -105,7 +104,7 @@ def bring_in(airline: Airline, path: Path) -> archive.Manifest:
 def test_everything_is_as_it_was(airline: Airline, tmp_path: Path) -> None:
     path = tmp_path / "state.zip"
     made = snapshot.save(settings_of(airline), path, quiet)
-    assert (made.counts["events"], made.counts["runs"], made.counts["dead"]) == (4, 1, 1)
+    assert (made.counts.events, made.counts.runs, made.counts.dead_letters) == (4, 1, 1)
     world, documents = fingerprint(airline.state), known(airline)
     tweet(airline, "lost again")
     airline.stream()
@@ -192,7 +191,7 @@ def test_a_running_clock_goes_on_where_it_stopped(airline: Airline, tmp_path: Pa
     made = snapshot.save(settings_of(airline), path, quiet)
     set_clock(airline.database, lambda clock: clock.changed(to=LATER + timedelta(hours=5)))
     bring_in(airline, path)
-    went_on = clocks(airline.database)[-1].now() - from_rfc3339(made.airline_time)
+    went_on = clocks(airline.database)[-1].now() - made.airline_time
     assert timedelta() <= went_on < timedelta(hours=1)
 
 
@@ -363,6 +362,22 @@ BAD: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
         lambda a, b: rewritten(a, b, manifest=lambda one: one | {"format": "holiday"}),
         "manifest is none: format",
     ),
+    **{
+        f"no such {name}": (
+            lambda a, b, name=name, value=value: rewritten(  # type: ignore[misc]
+                a, b, manifest=lambda one: one | {name: value}
+            ),
+            f"its manifest is none: {name}",
+        )
+        for name, value in (
+            ("made_at", -1e300),
+            ("airline_time", "noon"),
+            ("counts", {"events": 4}),
+            ("world", "\x1b[2J"),
+            ("epoch", 10**30),
+            ("size", -1),
+        )
+    },  # fmt: skip
     "another record": (
         lambda a, b: rewritten(a, b, manifest=lambda one: one | {"record_schema": 2}),
         "another version of this program",
@@ -380,7 +395,7 @@ BAD: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
         "context_batch cannot be read",
     ),
     "absurd sizes": (
-        lambda a, b: rewritten(a, b, manifest=lambda one: one | {"size": 10**15}),
+        lambda a, b: rewritten(a, b, manifest=lambda one: one | {"size": 10**9}),
         "not whole",
     ),
     "a missing file": (

@@ -12,13 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import snapshot
 from pipeline.archive import Manifest, Progress
-from pipeline.clock import from_rfc3339
 from pipeline.settings import settings
 from ui import ages, components, frame, readings, resources, state
 from ui.plain import plain
 
 FOLDER = "exports"  # in the state folder; the newest few wait there to be downloaded
 _KEPT = 3
+_STEP = 0.02  # of a progress bar: thousands of files are not worth thousands of messages
 _MOST_MB = 2_000  # of an upload, which the page's server holds in memory
 _REFUSED = (ValueError, OSError, SQLAlchemyError)
 
@@ -112,16 +112,19 @@ def _bring_in(uploaded: Any, manifest: Manifest) -> None:
 
 def _bar() -> Progress:
     """A progress bar that says what is done."""
-    bar = st.progress(0.0, "Beginning")
+    bar, shown = st.progress(0.0, "Beginning"), ("", 0.0)
 
     def show(what: str, share: float) -> None:
-        bar.progress(min(1.0, share), what.capitalize())
+        nonlocal shown
+        if what != shown[0] or share - shown[1] >= _STEP:
+            shown = what, share
+            bar.progress(min(1.0, share), what.capitalize())
 
     return show
 
 
 def _held(manifest: Manifest) -> str:
-    events, runs = manifest.counts["events"], manifest.counts["runs"]
+    events, runs = manifest.counts.events, manifest.counts.runs
     return plain(
         f"{manifest.world}, {_hour(manifest)} airline time, {events:,} event{_s(events)}, "
         f"{runs:,} batch run{_s(runs)}; written {ages.wall(time.time() - manifest.made_at)} ago; "
@@ -135,9 +138,9 @@ def _s(number: int) -> str:
 
 def _hour(manifest: Manifest) -> str:
     zone = frame.zone_of(resources.pulse().world())
-    return ages.clock(from_rfc3339(manifest.airline_time), zone)
+    return ages.clock(manifest.airline_time, zone)
 
 
 def _name(manifest: Manifest) -> str:
     zone = frame.zone_of(resources.pulse().world())
-    return f"airline-{from_rfc3339(manifest.airline_time).astimezone(zone):%Y-%m-%d-%H%M}.zip"
+    return f"airline-{manifest.airline_time.astimezone(zone):%Y-%m-%d-%H%M}.zip"
