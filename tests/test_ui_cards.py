@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.answer import Answer, Citation, Claim, Superseded, ToolUse, Usage, Verdict
-from pipeline.batch.timetable import Timetable
+from pipeline.batch.timetable import SYSTEMS, Timetable
 from pipeline.clock import ClockState
 from pipeline.schema import Arm
 from ui import answer_card, tracker
@@ -252,6 +252,31 @@ def test_stream_stages_have_measured_times() -> None:
     assert words(stream["end"]) == "✓ 31 ms"
     assert [one["state"] for one in batch["segments"]][:3] == ["done", "now", "todo"]
     assert words(batch["end"]) == "<until>"
+
+
+def test_an_event_waits_for_the_run_that_takes_its_source_system() -> None:
+    shown = world(timetable=Timetable(6.0, ZONE, {"/flight-ops": 1.0, "/crm": 24.0}))
+    known_at = []
+    for source in ("/flight-ops", "/social", "/crm"):
+        journey = {"event": EVENT | {"source": source}, "stream": STREAMED, "batch": None}
+        [_, batch] = tracker.way(journey, None, shown, "")["lanes"]
+        known_at.append((batch["end"][0]["at"] - NOON.timestamp()) / 3600)
+        [_, large] = tracker.detailed(journey, None, shown)["lanes"]
+        assert large["end"][1]["at"] == batch["end"][0]["at"]
+    assert known_at == [1, 6, 12]  # it is noon
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({}, "all sources"),
+        ({"scheduled": ["/crm", "/social"]}, "crm, social"),
+        ({"scheduled": [one for one in SYSTEMS if one != "/crm"]}, "all but crm"),
+        ({"scheduled": [*SYSTEMS, "/partner"]}, "all sources"),
+    ],
+)
+def test_what_a_run_takes(counts: dict[str, Any], words: str) -> None:
+    assert tracker.scope({"counts": counts}) == words
 
 
 def test_batch_run_under_way() -> None:

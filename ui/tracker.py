@@ -73,6 +73,8 @@ def scope(run: Row) -> str:
     if scheduled is None:
         return "all sources"
     left_out = [source for source in SYSTEMS if source not in scheduled]
+    if not left_out:
+        return "all sources"
     if len(left_out) < len(scheduled):
         return f"all but {', '.join(map(system, left_out))}"
     return ", ".join(map(system, scheduled))
