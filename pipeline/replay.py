@@ -20,13 +20,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
+from sqlalchemy.engine import Connection
 
 from pipeline import events, schema
 from pipeline.clock import from_rfc3339
 from pipeline.control import clock
 from pipeline.events import ContractError, Event
 from pipeline.fire import Door
-from pipeline.schema import Database
+from pipeline.ledger import Superseded
+from pipeline.record import Check
+from pipeline.schema import Database, get_control
 from pipeline.world import read_events
 
 TICK_S = 0.1
@@ -86,19 +89,26 @@ class Player:
                 return
         while not stop.wait(TICK_S):
             self._follow_epoch()
-            self.play_due()
-            if self._traffic:
-                self._traffic.tick(self._database.get("traffic_rate") or 0.0)
+            try:
+                self.play_due()
+                if self._traffic:
+                    self._traffic.tick(self._database.get("traffic_rate") or 0.0)
+            except Superseded as over:
+                log.info("the rest is not played: %s", over)
 
     def play_due(self) -> int:
-        """Fire what the clock has reached, one burst at most; returns how many were fired."""
+        """Fire what the clock has reached, one burst at most; returns how many were fired.
+
+        Raises:
+            Superseded: another world has come meanwhile; the rest was not for it.
+        """
         if not self._database.get("replay_on", True):
             return 0
         due = min(self._day.until(clock(self._database).now()), self._fired + BURST)
         started = self._fired
         for fields in self._day.events[started:due]:
             try:
-                self._door.fire(events.parse(fields))
+                self._door.fire(events.parse(fields), self._this_world)
             except ContractError as breach:
                 log.warning("refused %s: %s", fields.get("id"), breach)
             self._fired += 1
@@ -113,16 +123,22 @@ class Player:
         self._day = Day.read(self._database.get("world"))
         # A clock that starts in the morning has the night's events to catch up with first.
         self._fired = self._database.get("replayed") or 0
-        self._traffic = Traffic(self._database, self._door, self._day, seed=epoch)
+        self._traffic = Traffic(self._database, self._door, self._day, self._this_world)
         self._epoch = epoch
+
+    def _this_world(self, connection: Connection) -> None:
+        """A check for `Door.fire`: after a reset or an import nothing of before is fired."""
+        if get_control(connection, "epoch") != self._epoch:
+            raise Superseded(f"epoch {self._epoch} is over")
 
 
 class Traffic:
     """Background traffic: a token bucket of tweets, chats, calls, e-mails and gate changes."""
 
-    def __init__(self, database: Database, door: Door, day: Day, seed: int) -> None:
+    def __init__(self, database: Database, door: Door, day: Day, check: Check) -> None:
         self._door = door
-        self._random = random.Random(seed)
+        self._check = check
+        self._random = random.Random(database.get("epoch"))
         heroes = {hero["customer_id"] for hero in (database.get("world") or {}).get("heroes", [])}
         customers = database.rows(select(schema.customers.c.customer_id))
         self._customers = [
@@ -145,7 +161,7 @@ class Traffic:
         due = int(self._tokens)
         self._tokens -= due
         for event in self._events(due):
-            self._door.fire(event)
+            self._door.fire(event, self._check)
         return due
 
     def _events(self, count: int) -> Iterator[Event]:
