@@ -19,7 +19,7 @@ from pipeline.settings import ROOT
 from tests import pages, scene
 from tests.engines import running
 from tests.scene import Scene
-from tests.test_app_story import chromium
+from tests.test_app_story import chromium, widest
 
 __all__ = ["chromium"]  # the fixture
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -132,3 +132,99 @@ def test_the_style_sheet_has_no_colours_of_its_own() -> None:
     used = re.findall(r"light-dark\((.*?), (.*?)\)", style)
     assert used
     assert set(used) <= pairs
+
+
+# --- big type -----------------------------------------------------------------------------------
+
+# Name of a page or part -> (what an audience reads there, its key figures).
+BIG = {
+    "live": ((".answer", ".badge", ".why", ".card h2"), (".hour",)),
+    "follow": ((".matrix p", ".matrix .badge", ".took", ".end .quiet"), (".hour",)),
+    "health": ((".who", ".word", ".details"), (".figure", ".hour")),
+    "health-machine": (("td:visible",), (".figure",)),
+    "knew": ((".answer", ".badge", ".told"), (".hour",)),
+    "query": (("textarea", ".st-key-result-batch strong", ".airline-chart .title"), (".hour",)),
+    "how": ((".count", ".ends", ".who"), (".hour",)),
+    "settings": ((".st-key-settings-used strong", ".st-key-settings-model p"), (".hour",)),
+}
+SMALLEST = """(all) => Math.min(...all.map((one) =>
+    parseFloat(getComputedStyle(one).fontSize) * (one.currentCSSZoom ?? 1)))"""
+
+
+@pytest.mark.parametrize("name", BIG)
+def test_big_type_is_big_on_every_page(context: BrowserContext, world: World, name: str) -> None:
+    url, happened = world
+    address, there = scene.addresses(happened)[name]
+    page = context.new_page()
+    page.goto(f"{url}/{address}{'&' if '?' in address else '?'}big=1")
+    page.locator(there).first.wait_for(timeout=pages.FIRST_ANSWER_MS)
+    read, key_figures = BIG[name]
+    for pixels, selectors in ((24, read), (48, key_figures)):
+        for selector in selectors:
+            found = page.locator(selector)
+            found.first.wait_for(timeout=20_000)
+            assert found.evaluate_all(SMALLEST) >= pixels, selector
+    assert widest(page) <= 1280
+    if name == "live":  # both answers are on the screen, whole cards
+        assert page.evaluate(BOTTOMS) <= 720
+    page.close()
+
+
+BOTTOMS = """Math.max(...[".st-key-answer-batch", ".st-key-answer-stream"].map((one) =>
+    document.querySelector(one).getBoundingClientRect().bottom))"""
+
+
+# --- the keyboard -------------------------------------------------------------------------------
+
+# Everything that takes a click, seen from the page inwards through the components' shadow roots,
+# each with what it looks like: itself and what stands closely around it.
+CONTROLS = """() => {
+    window.look = (one) => {
+        const seen = [];
+        for (let step = 0; one && step < 4; step += 1, one = one.parentElement) {
+            const style = getComputedStyle(one);
+            seen.push(style.outline, style.boxShadow, style.borderColor, style.backgroundColor);
+        }
+        return seen.join();
+    };
+    window.controls = new Map();
+    const search = (root) => {
+        for (const one of root.querySelectorAll("*")) {
+            if (one.shadowRoot) search(one.shadowRoot);
+            const takes = one.matches("button, a[href], input, textarea, [role=slider]");
+            const seen = one.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+            if (takes && seen && !one.disabled && one.tabIndex >= 0) {
+                window.controls.set(one, window.look(one));
+            }
+        }
+    };
+    search(document);
+    return window.controls.size;
+}"""
+# What has the focus now is crossed off; of a group of radio buttons one has it for all.
+REACHED = """() => {
+    let one = document.activeElement;
+    while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
+    window.focused = { one, before: window.controls.get(one) };
+    window.controls.delete(one);
+    for (const other of one.closest("[role=radiogroup]")?.querySelectorAll("*") ?? []) {
+        window.controls.delete(other);
+    }
+}"""
+SHOWN = "window.focused.before !== window.look(window.focused.one)"
+LEFT = "[...window.controls.keys()].map((one) => one.outerHTML.slice(0, 200))"
+
+
+@pytest.mark.parametrize("name", ["live", "knew"])
+def test_the_keyboard_reaches_every_control_and_shows_where_it_is(
+    context: BrowserContext, world: World, name: str
+) -> None:
+    page = opened(context, world, name)
+    controls = page.evaluate(CONTROLS)
+    assert controls > 10
+    for _ in range(controls + 10):
+        page.keyboard.press("Tab")
+        page.evaluate(REACHED)
+        page.wait_for_function(SHOWN, timeout=10_000)
+    assert not page.evaluate(LEFT)
+    page.close()
