@@ -30,7 +30,7 @@ SIZES = {"desktop": (1280, 720), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
 _RUNS = 1  # batch runs before the scene, which adds one: the charts have something to say then
 _RUN_IN_S = 600.0
-_CALM = 20.0  # pace of airline time while pictures are taken: no batch runs in between
+_CALM = 60.0  # pace of airline time while pictures are taken: no batch runs in between
 _SETTLES_MS = 2500  # charts are drawn, live parts have come twice
 
 
@@ -42,7 +42,8 @@ def main() -> int:
         print("no Chrome or Chromium: set BROWSER_PATH", file=sys.stderr)
         return 1
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="airline-shots-") as folder:
+    # Below the project, as a user has it: the page Settings shows where the state is.
+    with tempfile.TemporaryDirectory(prefix=".airline-shots-", dir=ROOT) as folder:
         home = Path(folder) / "home"
         with (
             pages.served(home, AUTOPLAY="true", CLOCK_OPENS="02:00") as (url, _),
