@@ -1,4 +1,4 @@
-"""Screenshots of every page for docs/img/: `python -m tests.shots`.
+"""Screenshots for docs/img/: `python -m tests.shots` of every page, `... live how` of some.
 
 Desktop and phone, light and dark, in the middle of a day: batches have run, events were fired, a
 flight is cancelled of which only one airline knows, both have been asked. It starts an engine of
@@ -51,7 +51,7 @@ def main() -> int:
         ):
             pages.opened(browser, url, *SIZES["desktop"]).close()
             happened = run_in(home)
-            for name in scene.PAGES:
+            for name in sys.argv[1:] or scene.PAGES:
                 address, there = scene.addresses(happened)[name]
                 for size in SIZES:
                     for scheme in SCHEMES:

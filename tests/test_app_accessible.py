@@ -23,7 +23,7 @@ from tests.test_app_story import chromium, widest
 
 __all__ = ["chromium"]  # the fixture
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-# (rule, element) -> why it may stay. WCAG has none; Streamlit draws these, nothing of ours can help.
+# (rule, element that Streamlit draws) -> why it may stay. No rule of WCAG is among them.
 EXCEPTIONS = {
     ("presentation-role-conflict", "stFileUploaderDropzone"): (
         "a best practice of axe-core alone: the drop zone, whose button does the same, cannot be "
