@@ -86,7 +86,9 @@ def tweet_and_ask(page: Page) -> None:
     page.keyboard.press("6")
     expect(page.locator(".stream .end")).to_contain_text("✓", timeout=60_000)
     page.keyboard.press("A")
-    expect(page.locator("mark.stale").first).to_be_visible(timeout=20_000)
+    expect(page.locator(".card.stream .answer")).to_contain_text("tweet", timeout=60_000)
+    expect(page.locator(".card .badge")).to_have_count(2, timeout=60_000)
+    expect(page.locator("mark.stale").first).to_be_visible()
 
 
 def take(page: Page, to: Path) -> None:
