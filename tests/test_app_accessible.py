@@ -162,6 +162,7 @@ def test_big_type_is_big_on_every_page(context: BrowserContext, world: World, na
     page = context.new_page()
     page.goto(f"{url}/{address}{'&' if '?' in address else '?'}big=1")
     page.locator(there).first.wait_for(timeout=pages.FIRST_ANSWER_MS)
+    page.wait_for_function("getComputedStyle(document.documentElement).fontSize === '24px'")
     read, key_figures = BIG[name]
     for pixels, selectors in ((24, read), (48, key_figures)):
         for selector in selectors:
