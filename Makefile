@@ -37,9 +37,9 @@ visitors: ## measure how long a click takes with ten people at the page (ARGS="-
 	@$(SETUP) --dev
 	$(RUN) tests.visitors $(ARGS)
 
-shots: ## take the screenshots in docs/img/
+shots: ## take the screenshots in docs/img/ (ARGS="live how" takes those pages alone)
 	@$(SETUP) --dev
-	$(RUN) tests.shots
+	$(RUN) tests.shots $(ARGS)
 
 data: ## build the default world and the replay in data/ again
 	@$(SETUP) --dev

@@ -129,6 +129,9 @@ def test_keys_fire_events(chromium: Browser, url: str) -> None:
     page = pages.opened(chromium, url, 1280, 720)
     page.keyboard.press("6")
     expect(page.locator(".title .strong").first).to_have_text("tweet")
+    page.get_by_role("button", name="Follow it").click()
+    page.wait_for_url("**/Follow_an_event?event=*")
+    expect(page.locator(".stream .end")).to_contain_text("Enlightened knew after", timeout=60_000)
     page.close()
 
 

@@ -155,9 +155,14 @@ def _nothing() -> None:
     """A trigger exists in a component's result only where something listens."""
 
 
-def tracker(clock: ClockState, zone: str, way: dict[str, Any], key: str) -> None:
-    """One event's way through both pipelines; see `tracker`."""
-    _TRACKER(key=key, data={"clock": _clock(clock, zone), **way})
+def tracker(clock: ClockState, zone: str, way: dict[str, Any], key: str) -> bool:
+    """One event's way through both pipelines; see `tracker`.
+
+    Returns:
+        whether somebody just asked to follow it, which is offered where `way["follow"]` is true.
+    """
+    data = {"clock": _clock(clock, zone), **way}
+    return bool(_TRACKER(key=key, data=data, on_follow_change=_nothing).follow)
 
 
 def chart(figure: Figure, title: str, note: str, key: str, height: int = 190) -> None:

@@ -34,7 +34,10 @@ def _tracker() -> None:
         return
     run = freshness.run_of(resources.database(), journey)
     way = tracker.way(journey, run, world, state.get(state.FIRED_NOTE))
-    components.tracker(world.clock, zone, way, "tracker")
+    if components.tracker(world.clock, zone, way | {"follow": True}, "tracker"):
+        kept = {state.EVENT: journey["event"]["event_id"]}
+        kept |= {state.BIG: "1"} if state.get(state.BIG) else {}
+        st.switch_page("pages/2_Follow_an_event.py", query_params=kept)
 
 
 def _chart() -> None:

@@ -37,15 +37,16 @@ def open_page(title: str) -> DeltaGenerator:
     Returns:
         the container that the page is drawn in.
     """
+    state.ensure()
+    big = _big_type()
     st.set_page_config(
         page_title=f"{title} · Benighted vs Enlightened Airlines",
         page_icon=str(components.WEB / "icon.svg"),  # a named icon would be fetched from the net
         layout="wide",
-        initial_sidebar_state=RAIL_PX,
+        initial_sidebar_state="collapsed" if big else RAIL_PX,  # the back row wants the stage
     )
-    state.ensure()
     resources.warm_up()
-    components.page_style(title, big=_big_type())
+    components.page_style(title, big=big)
     _need_engine()
     notice = state.get(state.NOTICE)
     if notice:
@@ -123,6 +124,17 @@ def _draw_clock() -> None:
 
 
 def _clock_controls(world: World) -> None:
+    with st.container(
+        horizontal=True,
+        vertical_alignment="center",
+        width="content",
+        gap="xsmall",
+        key="controls",
+    ):
+        _clock_buttons(world)
+
+
+def _clock_buttons(world: World) -> None:
     paused = world.clock.paused
     st.button(
         "Play" if paused else "Pause",

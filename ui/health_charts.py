@@ -149,7 +149,7 @@ def lag(
 ) -> Figure:
     """Events that wait in each arm, log axis; arguments as in `rates`."""
     series = [
-        _line(ago, batch, "Benighted", NIGHT, "solid", _FLOOR),
+        _line(ago, batch, "Benighted", NIGHT, "dash", _FLOOR),  # told apart without colours
         _line(ago, stream, "Enlightened", DAWN, "solid", _FLOOR),
     ]
     return _counted(series, span, max([10.0, *batch, *stream]), _FLOOR)

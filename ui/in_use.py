@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import make_url
 
-from pipeline.settings import Settings
+from pipeline.settings import ROOT, Settings
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,17 @@ def parts(settings: Settings) -> list[Part]:
             "KAFKA_BROKERS",
             restart,
         ),
-        Part("Record", _without_password(settings.database), "DATABASE_URL", over),
-        Part("Context stores", _stores(settings), "LANCEDB_URI", over),
+        Part("Record", _short(_without_password(settings.database)), "DATABASE_URL", over),
+        Part("Context stores", _short(_stores(settings)), "LANCEDB_URI", over),
         Part("Embedder", settings.embedder, "EMBEDDER", over),
-        Part("World", str(settings.world), "WORLD", over),
-        Part("State folder", str(settings.airline_home), "AIRLINE_HOME", restart),
+        Part("World", _short(str(settings.world)), "WORLD", over),
+        Part("State folder", _short(str(settings.airline_home)), "AIRLINE_HOME", restart),
     ]
+
+
+def _short(place: str) -> str:
+    """A path inside the project from there on, as it may be written in `.env`."""
+    return place.replace(f"{ROOT}/", "")
 
 
 def _without_password(url: str) -> str:

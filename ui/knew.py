@@ -52,9 +52,8 @@ def choose() -> str | None:
     with st.sidebar, st.container(key="rail"):
         found = rail.customer(world)
         components.quiet(
-            "Each airline's table keeps its versions. Go back to any moment since the day began: "
-            "you see what each agent knew of this customer then, beside the record of then, and "
-            "both are asked again with just that knowledge."
+            "Go back to any moment since the day began: what each agent knew of this customer "
+            "then, beside the record of then. Both are asked again with just that knowledge."
         )
         if found:
             st.fragment(_stops, run_every=frame.every(_EVERY_S))(found)

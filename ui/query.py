@@ -28,7 +28,7 @@ _HEADS: Mapping[Arm, str] = {
     "stream": ":orange[**☀ Enlightened Airlines**]",
 }
 _LIVE_S = 1.0
-_GRID_PX, _ROW_PX = 250, 33
+_GRID_PX, _ROW_PX, _CHART_PX = 250, 33, 165
 _MARKED = "background-color: rgba(194, 104, 10, 0.18); font-weight: 600"
 Asked = tuple[str, float, dict[Arm, Outcome]]
 """(the query, wall time at which it was asked, what came of it)."""
@@ -134,7 +134,7 @@ def _results(sql: str, *, live: bool) -> None:
         names = next(iter(found.values())).columns
         title = f"{names[drawn[1]]} by {names[drawn[0]]}"
         note = f"first {query_chart.MOST}" if _many(found) else "both airlines"
-        components.chart(query_chart.figure(found, *drawn), title, note, "query-chart")
+        components.chart(query_chart.figure(found, *drawn), title, note, "query-chart", _CHART_PX)
 
 
 def _asked(sql: str, *, live: bool) -> Asked:

@@ -51,7 +51,11 @@ def figure(found: Mapping[Arm, Rows], x: int, y: int) -> Figure:
         hovermode="x",
         barmode="group",
         uirevision="query",
-        xaxis={"type": "date" if over_time else "category", "showgrid": False},
+        xaxis={
+            "type": "date" if over_time else "category",
+            "showgrid": False,
+            "automargin": True,
+        },
         yaxis={"gridcolor": LINE, "zerolinecolor": LINE, "rangemode": "tozero"},
     )
 
@@ -76,6 +80,7 @@ def _series(
         marker={"color": colour, "pattern": pattern},
         texttemplate="%{y:,}" if len(shown) <= _SAID else None,
         textposition="outside",
+        textangle=0,
         textfont={"color": QUIET},
         cliponaxis=False,
     )

@@ -61,7 +61,7 @@ def box(at: Situated) -> None:
 def _form(at: Situated) -> None:
     with (
         st.form("ask", border=False, width="stretch"),
-        st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="asked"),
+        st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
     ):
         st.text_input(
             "Question",

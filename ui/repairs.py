@@ -15,9 +15,9 @@ from ui.plain import plain
 
 _EVERY_S = 1.0
 _MOST = 50
-_SHOWN = 8  # letters in the table; the form can open any
+_SHOWN = 5  # letters in the table; the form can open any
 _SNIPPET = 70  # characters of a letter in one line
-_TALLEST = 230
+_TALLEST = 210
 
 
 def draw() -> None:
@@ -49,13 +49,14 @@ def _table(known: int) -> None:
     if len(found) != known:
         st.rerun()  # the form is to offer the new ones
     open_ = sum(one.repaired_by is None for one in found)
+    newest = f" · the newest {_SHOWN}" if len(found) > _SHOWN else ""
     columns = (
         ("event", False, False), ("came", True, False), ("reason, and what came", False, False),
         ("found after", True, True), ("now", True, False),
     )  # fmt: skip
     shown = {
         "title": "Dead letters",
-        "note": [text(f"{open_} open, {len(found) - open_} repaired")],
+        "note": [text(f"{open_} open, {len(found) - open_} repaired{newest}")],
         "columns": [{"label": one, "number": right, "wide": wide} for one, right, wide in columns],
         "rows": [_row(one) for one in found[:_SHOWN]],
     }
@@ -93,7 +94,7 @@ def _form(found: list[Letter]) -> None:
     by_sequence = {str(one.sequence): one for one in found}
     asked = st.query_params.get(state.LETTER)
     state.put(state.LETTER, asked if asked in by_sequence else str(_first(found).sequence))
-    with st.container(border=True, key="card-repair"):
+    with st.container(border=True, key="card-repair", gap="xsmall"):
         st.selectbox(
             "Repair and replay",
             list(by_sequence),
@@ -196,6 +197,12 @@ def _became(letter: Letter) -> None:
         text("."),
     ]
     components.line(world.clock, str(frame.zone_of(world)), parts, "repaired")
+    st.page_link(
+        "pages/2_Follow_an_event.py",
+        label="Follow it",
+        icon=":material/arrow_forward:",
+        query_params={state.EVENT: event["event_id"]},
+    )
 
 
 def _heard(who: str, progress: dict[str, float] | None, event: dict[str, float]) -> Parts:

@@ -25,6 +25,7 @@ function resolved(value, style) {
   return value;
 }
 
+const LEAST_PX = 240; // a phone has length, not width: labels stand aslant there
 const HEAD_PX = 44; // the head, and the panel's own padding
 
 // Type and margins as big as the rest of the page: see page.css.
@@ -44,7 +45,8 @@ export default function (component) {
   parentElement.querySelector(".note").textContent = data.note;
   const style = getComputedStyle(place);
   const factor = Number(style.getPropertyValue("--airline-type")) || 1;
-  const height = data.height * factor;
+  const least = window.innerWidth <= 700 ? LEAST_PX : 0;
+  const height = Math.max(data.height, least) * factor;
   parentElement.querySelector(".airline-chart").style.height = `${height}px`;
   place.style.height = `${height - HEAD_PX * factor}px`;
   const layout = { ...sized(resolved(data.figure.layout, style), factor), autosize: true };

@@ -22,7 +22,11 @@ function lane(one, ticking) {
 }
 
 export default function (component) {
-  component.parentElement.querySelector(".panel").classList.toggle("big", !!component.data.big);
+  const { data, parentElement, setTriggerValue } = component;
+  parentElement.querySelector(".panel").classList.toggle("big", !!data.big);
+  const follow = parentElement.querySelector(".follow");
+  follow.hidden = !data.follow;
+  follow.onclick = () => setTriggerValue("follow", true);
   return live(component, {
     title: (title, ticking) => [line(title, "", ticking)],
     lanes: (lanes, ticking) => (lanes ?? []).map((one) => lane(one, ticking)),
