@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from agent.intents import intents_of
+from agent.intents import family_of, likely
 from agent.reporting import Kind
 from agent.words import fold
 
@@ -69,7 +69,22 @@ def topics_of(question: str) -> set[str]:
     nouns = [topic for topic, words in _NOUNS if words.search(folded)]
     named = set(nouns) & _TOGETHER if nouns and nouns[0] in _TOGETHER else set(nouns[:1])
     more |= {"delay"} if _HOW_LATE.search(folded) else set()
-    return (named or set(intents_of(question))) | more
+    return named | _meant(question, sure=bool(named)) | more
+
+
+def _meant(question: str, *, sure: bool) -> set[str]:
+    """What the agent's classifier takes a question for, with what is nearly as likely.
+
+    Args:
+        sure: a noun has said what is asked already, so that only what is clear adds to it.
+    """
+    scores = likely(question)
+    best = max(scores.values(), default=0.0)
+    least = max(_CLEAR if sure else _LIKE, best * _NEAR)
+    return {family_of(name) for name, score in scores.items() if score >= least}
+
+
+_CLEAR, _LIKE, _NEAR = 0.4, 0.15, 0.6
 
 
 def _figure_asked(folded: str) -> Kind | None:
