@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from agent import mentions
@@ -46,12 +46,26 @@ _COVERS: dict[str, set[str]] = {
     **{kind: {"figure"} for kind in figures.KINDS},
 }
 """Intent of a question -> attributes of which one claim answers it."""
+_TELLS: dict[str, set[str]] = {topic: set() for topic in _COVERS} | {
+    "flight_status": {"reason"},
+    "departure": {"reason"},
+    "booking": {"name"},
+    "bag": {"name"},
+    "contact": {"text", "handled_by"},
+    "policy": {"policy"},
+}
+"""The same of what is found by the record's own values."""
 
 
-def missing(bench: Bench) -> list[Claim]:
-    """A claim with status missing for each thing asked, known to the record, and not said."""
+def missing(bench: Bench, found: Sequence[Claim]) -> list[Claim]:
+    """A claim with status missing for each thing asked, known to the record, and not said.
+
+    Args:
+        found: the verdicts on what the answer says.
+    """
     asked = sorted(bench.topics & _KNOWN.keys())
-    if any(_is_covered(bench, topic) for topic in asked):
+    told = {one.attribute for one in found}
+    if any(told & _TELLS[topic] or _is_covered(bench, topic) for topic in asked if topic in _TELLS):
         return []
     return [claim for topic in asked if (claim := _KNOWN[topic](bench, topic))]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.answer import Claim
-from agent.judge import counts, figures, flight_verdicts, policies, trip_verdicts
+from agent.judge import counts, details, figures, flight_verdicts, policies, trip_verdicts
 from agent.judge.bench import Bench
 from agent.judge.clauses import Attribute, Said
 from agent.judge.flight_claims import FLIGHT_NOUN
@@ -38,6 +38,7 @@ _OF: dict[Attribute, Callable[[Bench, Said], Claim | None]] = {
 
 _OF_FLIGHT = {"status", "departure", "scheduled_departure", "arrival", "delay", "gate"}
 _ASKS_OF_FLIGHT = {"flight_status", "departure", "arrival", "gate", "delay", "booking", "seat"}
+_ASKS_OF_TIME = {"flight_status", "departure", "arrival", "delay"}
 
 
 def _is_doubtful(bench: Bench, said: Said, claim: Claim) -> bool:
@@ -50,8 +51,8 @@ def _is_doubtful(bench: Bench, said: Said, claim: Claim) -> bool:
         return False
     named = bench.topics & _ASKS_OF_FLIGHT or said.clause.named_here
     of_none = not named and not FLIGHT_NOUN.search(said.clause.sentence)
-    asked = bench.topics & {"departure", "arrival"}
-    return of_none or (not asked and said.guessed and bool(said.minutes & bench.scope.told_at()))
+    of_event = said.guessed and bool(said.minutes & bench.scope.told_at())
+    return of_none or of_event or (said.guessed and not bench.topics & _ASKS_OF_TIME)
 
 
 def verdicts(bench: Bench) -> list[Claim]:
@@ -60,7 +61,8 @@ def verdicts(bench: Bench) -> list[Claim]:
     found = [claim for said, claim in judged if claim and not _is_doubtful(bench, said, claim)]
     found = _as_told_last(found, {one.start for one in bench.said if one.guessed})
     implied = flight_verdicts.left_behind(bench)
-    return [*found, *([implied] if implied else []), *policies.verdicts(bench)]
+    implied_too = [implied] if implied else []
+    return [*found, *implied_too, *details.verdicts(bench), *policies.verdicts(bench)]
 
 
 def _as_told_last(found: list[Claim], guessed: set[int]) -> list[Claim]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from agent.clues import channel_asked
-from agent.judge import counts, figures, flight_claims, trip_claims
+from agent.judge import counts, dealings, figures, flight_claims, trip_claims
 from agent.judge.clauses import Clause, Said, clauses, is_disclaimed
 from agent.words import sentences, tokens
 
@@ -45,13 +45,13 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
     if stated or figures.speaks_of_airline(clause):
         yield from stated
         return
-    yield from trip_claims.contacts(clause, topics)
+    yield from dealings.contacts(clause, topics)
     yield from counts.denials(clause, topics)
     if is_disclaimed(clause.text):
         yield from flight_claims.all_well(clause, topics)
         return
     yield from counts.counts(clause, topics)
-    yield from trip_claims.payments(clause, topics)
+    yield from dealings.payments(clause, topics)
     yield from trip_claims.tiers(clause, topics)
     yield from trip_claims.bookings(clause, topics)
     yield from trip_claims.flights(clause, topics)

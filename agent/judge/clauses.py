@@ -39,7 +39,8 @@ class Said:
     `value` is in the record's words where it has some, and `text` the answer's own words. `minutes`
     are the minutes of the day that a time may mean, `exact` whether a length of time is to the
     minute, `at_least` whether a time or a length is a lower bound ("not before 17:00"), `guessed`
-    whether no word tells what a time is of. A negated value says that it is not so.
+    whether no word tells what a time is of. A negated value says that it is not so, and
+    `sees_nothing` that its speaker only finds nothing of the sort.
     """
 
     attribute: Attribute
@@ -52,6 +53,7 @@ class Said:
     negated: bool = False
     at_least: bool = False
     guessed: bool = False
+    sees_nothing: bool = False
 
     @property
     def flight(self) -> str | None:

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from agent import mentions, reporting
 from agent.answer import Claim
-from agent.judge import counts, trip_claims
+from agent.judge import counts, dealings
 from agent.judge.bench import Bench
 from agent.judge.clauses import Clause, Said, is_disclaimed, said, supposed
 from agent.judge.history import Change
@@ -123,7 +123,7 @@ def claims(clause: Clause, kind: Kind) -> Iterator[Said]:
     if kind == "complaints":
         yield from _by_channel(clause)
     if kind == "refunds":
-        for one in trip_claims.payments(clause, set()):
+        for one in dealings.payments(clause, set()):
             _, *amount = one.value.split()
             if amount:
                 value = f"{amount[1]} {amount[0]}"

@@ -11,13 +11,10 @@ from agent.judge.clauses import Attribute, Clause, Said, said, supposed
 from agent.judge.hours import durations, times
 from agent.judge.numbers import IN_WORDS
 from agent.judge.past import told_as_past
+from agent.judge.polarity import NOT
 
 LOCATOR = r"\b(?![A-Z]{2}\d{1,4}\b)(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{5,8}\b"
 
-NOT = (
-    r"(?:\b(?:not|no longer|never|no|nor|nothing|none|isn't|wasn't|hasn't|hadn't|aren't|"
-    r"without|yet to)\b|n't\b)"
-)
 _NOT_BEFORE = re.compile(NOT + r"(?:\s+\w+){0,3}\s*$", re.I)
 _AT_A_TIME = r"(?!\s+(?:at|before|until|till|from|on|earlier|as|for)\b)"
 FLIGHT_NOUN = re.compile(r"\b(?:flight|plane|aircraft|departs?|leaves?|departure)\b", re.I)
@@ -62,7 +59,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
     ),
     (
         "landed",
-        r"landed|touched down|wheels down|on the ground|got in\b|(?:has|have|had|already|"
+        r"landed|touched down|wheels down|(?:is|are|safely|already|now|back) on the ground|got in\b|(?:has|have|had|already|"
         r"just) (?:already |just )?arrived|"
         r"(?<=n't )arrived|(?<=not )arrived|(?<=not yet )arrived|(?<=n't yet )arrived|"
         r"arrived (?:at|in|on)\b",
@@ -198,7 +195,7 @@ _DEPART = (
 _DEPART += r"|[es]td\b|dep\b|wheels up|out of (?-i:[A-Z])|due out|away (?:at|by)|"
 _DEPART += r"off the ground|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
 _ARRIVE = r"arriv\w*|land\w*|get(?:s|ting)? (?:in|there|to|you)|touch\w* down|due (?:there|in)|"
-_ARRIVE += r"reach\w*|be (?:in|there|home)|into (?-i:[A-Z])|[es]ta\b|wheels down|"
+_ARRIVE += r"reach\w*|be (?:in|there|home)|into (?-i:[A-Z])|[es]ta\b|arr\b|wheels down|"
 _ARRIVE += r"touch-?down|on the ground|have you (?:in|at|there|back|home)"
 _OTHER = r"tweet\w*|call(?:ed)?\b(?! off)|message\w*|wrote|written|e-?mail\w*|complaint|chat|"
 _OTHER += r"post(?:ed)?\b|"
@@ -206,7 +203,7 @@ _OTHER += (
     r"scan\w*|seen|check\w*|be at\b|turn up|head (?:to|for)|bag drop|as of|update\w*|"
     r"board\w*|gate closes?|closes|refund\w*|"
 )
-_OTHER += r"voucher|issued|credited|paid|hand(?:ed)? in|cancell?ed|located|found|since"
+_OTHER += r"voucher|issued|credited|paid|hand(?:ed)? in|cancel\w*|located|found|since|handled"
 _ROLE = re.compile(
     rf"\b(?:(?P<other>{_OTHER})|(?P<arrival>{_ARRIVE})|(?P<departure>{_DEPART}))", re.I
 )
@@ -216,7 +213,7 @@ _PLANNED = re.compile(
     r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted|"
     r"delayed|put back|rescheduled|slipped) from|"
     r"scheduled (?:departure|time)|previously|used to|earlier than|would have|was going to|"
-    r"should have (?!you)|not the|than (?:the )?|it was|which was)\b",
+    r"should have (?!you)|not the|than (?:the )?|it was|which was)\b|\b(?:was|were)\W+$",
     re.I,
 )
 _THEN = re.compile(r"\W*(?:and )?then (?:it was )?(?:at )?$", re.I)
@@ -237,7 +234,7 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
     found = times(clause.text)
     last, was_old = 0, False
     for place, one in enumerate(found):
-        before = clause.text[last : one.start]
+        last_end, before = last, clause.text[last : one.start]
         following = found[place + 1].start if place + 1 < len(found) else len(clause.text)
         after = clause.text[one.end : following]
         last = one.end
@@ -252,10 +249,17 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
         attribute: Attribute = "scheduled_departure" if was_old else role
         words = _with_verb(clause.text, one.start), one.end
         value = clause.text[one.start : one.end]
-        guessed = not any(one["departure"] or one["arrival"] for one in _ROLE.finditer(clause.text))
+        guessed = not _is_named(clause.text[last_end : one.start], after)
         more = {"minutes": one.minutes, "at_least": at_least, "guessed": guessed}
         yield said(clause, attribute, value, words, **more)
     yield from _delays(clause, asked="delay" in topics)
+
+
+def _is_named(before: str, after: str) -> bool:
+    """Whether words beside a time, and of no other time, tell what it is of."""
+    later = _ROLE.search(re.split(r"[,;]", after, maxsplit=1)[0])
+    named = [*_ROLE.finditer(before), *([later] if later and later.start() < _CLOSE else [])]
+    return any(one["departure"] or one["arrival"] for one in named)
 
 
 def _is_old(before: str, after: str, *, after_old: bool) -> bool:

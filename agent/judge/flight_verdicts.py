@@ -170,3 +170,11 @@ def left_behind(bench: Bench) -> Claim | None:
 
 
 _ASKS_OF_FLIGHT = {"flight_status", "departure", "arrival", "gate", "seat", "booking"}
+
+
+def flights_asked(bench: Bench) -> list[str]:
+    """Keys of the flights that the question is about: those it names, else the customer's own."""
+    scope = bench.scope
+    numbers = mentions.flights(bench.question, scope.carriers)
+    named = [key for one in numbers for key in scope.numbered(one.key)]
+    return named or [*scope.next_flights(), *scope.own_flights, *scope.former]

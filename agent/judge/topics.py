@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from agent.intents import family_of, likely
+from agent.intents import likely
 from agent.reporting import Kind
 from agent.words import fold
 
@@ -81,7 +81,7 @@ def _meant(question: str, *, sure: bool) -> set[str]:
     scores = likely(question)
     best = max(scores.values(), default=0.0)
     least = max(_CLEAR if sure else _LIKE, best * _NEAR)
-    return {family_of(name) for name, score in scores.items() if score >= least}
+    return {name for name, score in scores.items() if score >= least} - {"complaint"}
 
 
 _CLEAR, _LIKE, _NEAR = 0.4, 0.15, 0.6

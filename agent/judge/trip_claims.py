@@ -1,4 +1,4 @@
-"""What a clause states of a trip and its customer: booking, seat, bag, tier, payment, contact."""
+"""What a clause states of a trip and its customer: booking, seat, bag, tier."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from agent import mentions
 from agent.judge.clauses import Clause, Said, said, supposed
-from agent.judge.flight_claims import LOCATOR, NOT
+from agent.judge.flight_claims import LOCATOR
 from agent.judge.numbers import IN_WORDS, number
 from agent.judge.past import told_as_past
+from agent.judge.polarity import NOT
 from pipeline.clock import airports
 
 _NOT_NEAR = re.compile(NOT + r"(?:\s+\w+){0,2}\s*$", re.I)
@@ -242,7 +243,7 @@ def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
             yield said(clause, "bag_location", found["place"], found.span())
 
 
-# --- tier, payments, contacts ---------------------------------------------------------------------
+# --- tier -----------------------------------------------------------------------------------------
 
 _TIER = re.compile(
     r"\b(?P<a>gold|silver|regular)"
@@ -255,55 +256,6 @@ _TIER = re.compile(
 )
 _FROM = re.compile(r"\bfrom\s+$", re.I)
 _BARE_TIER = re.compile(r"\b(?P<a>gold|silver|regular)\b", re.I)
-_NUMBER = r"\d[\d,]*(?:\.\d{1,2})?"
-_AMOUNT = re.compile(
-    rf"(?P<sign>[$€£])\s?(?P<a>{_NUMBER})|(?P<b>{_NUMBER}|"
-    rf"{IN_WORDS})(?P<half> and a half)?\s?(?:US )?"
-    r"(?P<code>USD|EUR|GBP|dollars?|bucks?|euros?|"
-    r"pounds?|quid)\b(?:\s+and\s+(?P<cents>\d{1,2}|"
-    + IN_WORDS
-    + r")\s+cents|\s+(?P<bare>"
-    + IN_WORDS
-    + r")(?=\W|$)(?!\s+\w))?|(?P<before>USD|EUR|GBP)\s?(?P<c>"
-    + _NUMBER
-    + r")",
-    re.I,
-)
-_BARE_AMOUNT = re.compile(r"(?<![\w.:])\d+\.\d\d(?![\w.:])(?!\s*[ap]\.?m\b)")
-CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "d": "USD", "e": "EUR", "p": "GBP"}
-CURRENCIES |= {"b": "USD", "q": "GBP"}
-_PAID = re.compile(
-    r"\b(?:refund|voucher|money|payment)s?\b[^,;]*?\b(?:has|have|was|were|been|is)\b[^,;]*?"
-    r"\b(?P<said>paid|issued|made|sent|refunded|on its way|processed|credited)\b|"
-    r"\b(?:have|has|been|was) (?P<verb>refunded|reimbursed)\b",
-    re.I,
-)
-_CHANNEL = (
-    r"(?P<tweet>tweets?|twitter)|(?P<call>(?:phone )?calls?|voicemail)|(?P<email>e-?mails?|mail)|"
-    r"(?P<chat>chats?)|(?P<any>complaints?|messages?|posts?|notes?|feedback)"
-)
-_T_CHANNEL, _Y_CHANNEL, _Z_CHANNEL = (_CHANNEL.replace("?P<", f"?P<{letter}_") for letter in "tyz")
-_LOGGED = (
-    "logged|noted|registered|received|recorded|filed|on file|in (?:our|the|my) "
-    "(?:system|records?|files?)|on record|with us|with (?:our|the) team|in front of me|"
-    "looked (?:at|into)|read|passed on"
-)
-_SEEN = re.compile(
-    r"\b(?:i|we|[A-Z][a-z]+)(?:'ve|'m|\s+\w+){0,3}?\s+(?:see|saw|seen|got|received|read|have|know|"
-    rf"noticed|noted|had|picked up|spotted|heard|took|logged|aware of|find|found|"
-    rf"with)\b[^.;]{{0,40}}?\b(?:{_CHANNEL})\b|"
-    rf"\b(?:thank you|thanks|sorry) (?:for|about) your\b[^.;]{{0,20}}?"
-    rf"\b(?:{_T_CHANNEL})\b|"
-    r"\b(?:i|we)\b[^.;]{0,30}?\bthat you (?:(?P<w_call>spoke|talked)|(?P<v_tweet>tweeted)|"
-    r"(?P<v_call>called|phoned)|"
-    r"(?P<v_email>e-?mailed)|(?P<v_any>wrote|posted|complained|messaged|contacted))\b|"
-    rf"\b(?:{_Z_CHANNEL})\b[^.;,]{{0,40}}?\b(?:is|was|has been|have been|are|were)"
-    r"(?: \w+ly| now| already| being)? "
-    rf"(?:{_LOGGED})\b|"
-    rf"\byour\b[^.;]{{0,20}}?\b(?:{_Y_CHANNEL})\b[^.;]{{0,30}}?\b(?:reached|arrived|"
-    r"(?:has |was )?(?:been )?(?:received|read|seen|noted)|is (?:on file|here|with us))",
-    re.I,
-)
 
 
 def tiers(clause: Clause, topics: set[str]) -> Iterator[Said]:
@@ -316,71 +268,3 @@ def tiers(clause: Clause, topics: set[str]) -> Iterator[Said]:
         if not supposed(clause, found.start()) and not past:
             negated = bool(_NOT_NEAR.search(before))
             yield said(clause, "tier", found[name].lower(), found.span(name), negated=negated)
-
-
-def payments(clause: Clause, topics: set[str]) -> Iterator[Said]:
-    """Amounts, `refunded 120.00 USD`; without an amount that something was paid at all."""
-    kind = _payment_kind(clause)
-    amounts = list(_AMOUNT.finditer(clause.text))
-    if not amounts and "payment" in topics and (bare := _BARE_AMOUNT.search(clause.text)):
-        yield said(clause, "payment", f"{kind} {bare[0]}", bare.span())
-        return
-    for found in amounts:
-        digits = next(found[group] for group in ("a", "b", "c") if found[group])
-        sign = found["sign"] or found["code"] or found["before"] or ""
-        currency = CURRENCIES.get(sign[:1].lower(), sign.upper()) if len(sign) != _CODE else sign
-        amount = _amount(digits, found["cents"] or found["bare"])
-        amount += _HALF if found["half"] else 0
-        value = f"{kind} {amount:.2f} {currency.upper()}"
-        if not supposed(clause, found.start()):
-            yield said(clause, "payment", value, found.span())
-    for found in _PAID.finditer(clause.text):
-        group = "said" if found["said"] else "verb"
-        if not amounts and not supposed(clause, found.start(group)):
-            begins = max(0, found.start() - len("not yet "))
-            negated = bool(re.search(NOT, clause.text[begins : found.start(group)], re.I))
-            yield said(clause, "payment", kind, found.span(group), negated=negated)
-
-
-_CODE, _HALF = 3, 0.5
-
-
-def _amount(words: str, cents: str | None) -> float:
-    """An amount in digits or in words, with the cents that follow it."""
-    plain = words.replace(",", "")
-    whole = float(plain) if plain[0].isdigit() else number(plain)
-    return whole + (number(cents) / 100 if cents else 0)
-
-
-def _payment_kind(clause: Clause) -> str:
-    kinds = {"refunded": r"refund|reimburs|money back", "voucher_issued": r"voucher"}
-    named = [kind for kind, words in kinds.items() if re.search(words, clause.sentence, re.I)]
-    return named[0] if len(named) == 1 else "any"
-
-
-_DENYING = r"\b(?:no|not|never|cannot|any|none|nothing)\b|n't\b"
-_SEEN_IT = re.compile(
-    r"\b(?:saw|seen|see|got|have|read|received|found) (?:it|that|them|yours|both|all|one|"
-    r"(?:your|the) "
-    r"(?:last|latest|most recent))\b|^\W*(?:both|all|every one|each)\b(?: of them|"
-    r" of those)?\s*[,.!]|"
-    r"\b(?:reached|arrived|came (?:in|through)|got (?:through|here))\b|"
-    r"(?<!if )(?<!when )(?<!until )\byou (?:tweeted|called|rang|phoned|e-?mailed|wrote|posted|told|"
-    r"messaged|complained|spoke|got in touch)\b",
-    re.I,
-)
-
-
-def contacts(clause: Clause, topics: set[str]) -> Iterator[Said]:
-    """Contacts that the text says were seen, or were not (negated)."""
-    for found in _SEEN.finditer(clause.text):
-        groups = found.groupdict()
-        if "contact" not in topics and (groups["t_any"] or groups["t_chat"]):
-            continue  # "thank you for your message" is said to anybody who writes
-        channel = next((name for name, words in groups.items() if words), "any")
-        plain = channel.split("_")[-1]
-        denied = re.search(_DENYING, found[0], re.I)
-        yield said(clause, "contact", plain, found.span(), negated=bool(denied))
-    if "contact" in topics and (seen := _SEEN_IT.search(clause.text)):
-        no = bool(re.search(_DENYING, clause.text[: seen.end()], re.I))
-        yield said(clause, "contact", "any", seen.span(), negated=no)

@@ -114,8 +114,8 @@ def of_payment(bench: Bench, said: Said) -> Claim | None:
     scope = bench.scope
     match = [row for row in scope.payments if holds.payment_holds(said, row)]
     true = ", ".join(f"{row['amount']:.2f} {row['currency']}" for row in scope.payments[:3])
-    if said.negated:  # "has not been paid": with a payment in the record that is not to know of it
-        return None if match else bench.claim(said, "payment", "none", "current")
+    if said.negated:
+        return _denial(bench, said, "payment", [row["payment_id"] for row in match])
     if match:
         return bench.claim(said, f"payment/{match[0]['payment_id']}", true, "current")
     in_general = "payment" not in bench.topics and not _GIVEN.search(said.clause.text)
@@ -125,12 +125,25 @@ def of_payment(bench: Bench, said: Said) -> Claim | None:
     return bench.claim(said, "payment", true or "none", "wrong")
 
 
+def _denial(bench: Bench, said: Said, entity: str, events: Sequence[str]) -> Claim | None:
+    """The verdict on a denial of what came by these events, newest first: true before the first.
+
+    None where the speaker only does not find what there is: it is no information, see `asked`.
+    """
+    if not events:
+        return bench.claim(said, entity, "none", "current")
+    first = bench.history.made_by(events[-1])
+    if said.sees_nothing:
+        return None
+    return bench.claim(said, entity, "there is one", "stale" if first else "wrong", first)
+
+
 def of_contact(bench: Bench, said: Said) -> Claim | None:
     """The verdict on a claim about a contact; None for a denial of what the record has."""
     heard = contacts_by(bench.scope, said.value)
     entity = f"customer/{(bench.scope.customer or {}).get('customer_id', '')}"
-    if said.negated:  # with one in the record a denial is no information, see `asked`
-        return None if heard else bench.claim(said, entity, "none", "current")
+    if said.negated:
+        return _denial(bench, said, entity, [row["interaction_id"] for row in heard])
     if not heard:
         return bench.claim(said, entity, "none", "wrong")
     meant = _quoted_contact(bench, heard)

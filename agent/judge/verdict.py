@@ -51,7 +51,8 @@ class Judge:
                 said = by_bare_count(question, answer, said, about.carriers) + said
             said = by_yes_or_no(question, answer, said, about.carriers, topics) + said
             bench = Bench(self._database, history, about, question, answer, said, topics)
-            found = [*bind.verdicts(bench), *asked.missing(bench)]
+            found = bind.verdicts(bench)
+            found += asked.missing(bench, found)
         return Verdict(status=_status(found), claims=found)
 
     def searchable_at(self, arm: Arm, sequences: Collection[int]) -> dict[int, float]:

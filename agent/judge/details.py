@@ -1,0 +1,164 @@
+"""What an answer tells of the record beside states and times: whose, by whom, what was said, why.
+
+A locator, a bag's tag, a passenger, the agent who took a call, the words of a message, the reason
+of a cancellation: each is a value of the record that can be found in the text as it stands there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from agent import mentions
+from agent.answer import Claim
+from agent.clues import content
+from agent.judge import flight_verdicts
+from agent.judge.bench import Bench
+from agent.judge.clauses import Clause, clauses, supposed
+from agent.judge.polarity import denied
+from pipeline.images import Row
+
+
+def verdicts(bench: Bench) -> list[Claim]:
+    """A claim for each value that the answer names, of what was asked about."""
+    found: list[Claim] = []
+    for clause in clauses(bench.answer, bench.scope.carriers):
+        found += [*_names(bench, clause), *_handler(bench, clause), *_reasons(bench, clause)]
+    return [*found, *_retold(bench)]
+
+
+def _claim(bench: Bench, of: tuple[str, str], said: str, status: str, start: int) -> Claim:
+    claim = bench.verdict(of, said, said if status == "current" else "", status, None)
+    return claim.model_copy(update={"start": start, "end": start + len(said)})
+
+
+# --- keys and names -------------------------------------------------------------------------------
+
+_CODE = re.compile(r"\b(?:code|reference|locator|booking|reservation|pnr)\b", re.I)
+
+
+def _names(bench: Bench, clause: Clause) -> Iterator[Claim]:
+    """Locators, tags and passengers that the clause names; they are right as they were found."""
+    scope, asked = bench.scope, bench.topics
+    keys: dict[str, str] = {}
+    if "booking" in asked:
+        keys |= {locator: f"booking/{locator}" for locator in scope.bookings}
+        for locator, row in scope.bookings.items():
+            keys |= dict.fromkeys(row["passengers"][1:], f"booking/{locator}")
+    if "bag" in asked:
+        keys |= {tag: f"bag/{tag}" for tag in scope.bags}
+    for one in mentions.known(clause.text, keys):
+        in_question = mentions.known(bench.question, [one.key])
+        if not in_question and not denied(clause.text, one.start, one.end):
+            yield _claim(bench, (keys[one.key], "name"), one.key, "current", clause.start + one.start)
+    for word in mentions.locators_in(clause.text) if "booking" in asked else ():
+        foreign = len(word) == _LOCATOR and word not in scope.bookings and not word.isdigit()
+        if foreign and any(map(str.isdigit, word)) and _CODE.search(clause.text):
+            if not mentions.flights(word) and word not in bench.question:
+                yield _claim(bench, ("booking/", "name"), word, "wrong", clause.start)
+
+
+_LOCATOR = 6
+
+# --- who took a call ------------------------------------------------------------------------------
+
+_HANDLER = re.compile(
+    r"\b(?i:handled by|taken by|answered by|spoke (?:to|with)|spoken (?:to|with)|talked (?:to|with)|"
+    r"colleague|agent|(?:it|that) was)\s+(?:(?i:our|my|your|an?|the|colleague|agent|named|called)\s+)*"
+    r"(?P<name>[A-Z][a-z]+)\b(?! at\b)"
+    r"|\b(?P<who>[A-Z][a-z]+)\s+(?:took|handled|answered|picked up|dealt with|spoke|logged|was the one)\b"
+)
+_NO_NAMES = {"I", "We", "You", "It", "He", "She", "They", "That", "This", "Who", "Someone", "Nobody", "The", "Our", "One"}
+
+
+def _handler(bench: Bench, clause: Clause) -> Iterator[Claim]:
+    known = {row["handled_by"] for row in bench.scope.interactions if row["handled_by"]}
+    if "contact" not in bench.topics or not known:
+        return
+    for found in _HANDLER.finditer(clause.text):
+        name = found["name"] or found["who"]
+        if name not in _NO_NAMES and not supposed(clause, found.start()):
+            right = any(name in who.split() for who in known)
+            place = clause.start + found.start("name" if found["name"] else "who")
+            status = "current" if right else "wrong"
+            yield _claim(bench, ("interaction/", "handled_by"), name, status, place)
+
+
+# --- what a message said --------------------------------------------------------------------------
+
+_RETOLD = 3  # words of a message by which an answer is known to retell it
+
+
+def _retold(bench: Bench) -> Iterator[Claim]:
+    """The message of which the answer retells some words; an older one is right if it is asked for."""
+    if "contact" not in bench.topics:
+        return
+    words = content(bench.answer) - content(bench.question)
+    told = [row for row in bench.scope.interactions if len(words & content(row["text"])) >= _RETOLD]
+    if told:
+        yield _claim(bench, (f"interaction/{told[0]['interaction_id']}", "text"), "", "current", 0)
+
+
+# --- reasons --------------------------------------------------------------------------------------
+
+_CAUSES = {
+    "weather": r"weather|winter\w*|storm\w*|conditions",
+    "snow": r"snow\w*|blizzard",
+    "ice": r"(?:de-?)?ic(?:e|ing|ed|y)",
+    "fog": r"fog\w*|visibility",
+    "wind": r"wind\w*|hurricane",
+    "crew": r"crew\w*|pilots?|staff\w*|flight attendants?",
+    "technical": r"technical|mechanical|engine|maintenance|repairs?|defect\w*|hydraulic\w*|brakes?",
+    "traffic": r"air traffic|congestion|atc|runway",
+    "security": r"security",
+    "strike": r"strikes?|industrial action|walk-?out",
+    "inbound": r"(?:late|late-arriving|incoming|inbound) (?:aircraft|plane|crew|flight)",
+    "computer": r"computer|software|it outage|system failure",
+    "medical": r"medical|sick passenger",
+}
+_WEATHER = {"weather", "snow", "ice", "fog", "wind"}
+_CAUSE = re.compile("|".join(rf"\b(?P<{name}>{words})\b" for name, words in _CAUSES.items()), re.I)
+_BECAUSE = re.compile(
+    r"\b(?:because|due to|owing to|reasons?|caus\w+|result of|thanks to|forced|keeping|held up|on account of|"
+    r"behind|for|by|from|blame\w*|with|down to|since|needs?|has to be|being|awaiting|waiting)\b|[-–—:(/]|^\W*\w+\W*$",
+    re.I,
+)
+_WHY = re.compile(r"\bwhy\b|\breasons?\b|\bcaus\w+|\bhold-?up\b|\bhow come\b|\bwhat for\b", re.I)
+
+
+def asks_why(question: str) -> bool:
+    """Whether a question is for a reason."""
+    return bool(_WHY.search(question))
+
+
+def _reasons(bench: Bench, clause: Clause) -> Iterator[Claim]:
+    """Causes that a clause gives for what became of a flight."""
+    rows = _with_reason(bench)
+    if not rows or not (clause.flights or bench.topics & _OF_FLIGHT):
+        return
+    why = asks_why(bench.question)
+    for found in _CAUSE.finditer(clause.text):
+        around = clause.text[: found.start()] + " " + clause.text[found.end() :]
+        if supposed(clause, found.start()) or not (why or _BECAUSE.search(around)):
+            continue
+        if denied(clause.text, *found.span()):
+            continue
+        right = any(_same_cause(str(found.lastgroup), row["reason"]) for _, row in rows)
+        if right or why:
+            status, key = "current" if right else "wrong", rows[0][0]
+            place = clause.start + found.start()
+            yield _claim(bench, (f"flight/{key}", "reason"), found[0], status, place)
+
+
+def _same_cause(said: str, reason: str) -> bool:
+    true = {str(one.lastgroup) for one in _CAUSE.finditer(reason)}
+    general = said == "weather" and bool(true & _WEATHER)
+    return said in true or general or (said in _WEATHER and "weather" in true)
+
+
+def _with_reason(bench: Bench) -> list[tuple[str, Row]]:
+    keys = flight_verdicts.flights_asked(bench)
+    return [(key, bench.scope.flights[key]) for key in keys if bench.scope.flights[key]["reason"]]
+
+
+_OF_FLIGHT = {"flight_status", "departure", "arrival", "delay"}
