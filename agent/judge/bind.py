@@ -52,7 +52,8 @@ def _is_doubtful(bench: Bench, said: Said, claim: Claim) -> bool:
     named = bench.topics & _ASKS_OF_FLIGHT or said.clause.named_here
     of_none = not named and not FLIGHT_NOUN.search(said.clause.sentence)
     of_event = said.guessed and bool(said.minutes & bench.scope.told_at())
-    return of_none or of_event or (said.guessed and not bench.topics & _ASKS_OF_TIME)
+    unasked = said.guessed and not (bench.topics & _ASKS_OF_TIME or said.clause.named_here)
+    return of_none or of_event or unasked
 
 
 def verdicts(bench: Bench) -> list[Claim]:
@@ -73,8 +74,11 @@ def _as_told_last(found: list[Claim], guessed: set[int]) -> list[Claim]:
     is of something else where the answer gives the true time as well (boarding, check-in).
     """
     current = {(one.entity, one.attribute): one.start for one in found if one.status == "current"}
+    known = {one.attribute for one in found if one.status != "wrong" and one.start not in guessed}
 
     def stands(one: Claim) -> bool:
+        if one.status == "wrong" and one.start in guessed and one.attribute in known:
+            return False
         told = current.get((one.entity, one.attribute))
         if told is None or one.start is None:
             return True

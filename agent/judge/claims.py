@@ -47,23 +47,25 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
         return
     yield from dealings.contacts(clause, topics)
     yield from counts.denials(clause, topics)
+    yield from dealings.payments(clause, topics)
     if is_disclaimed(clause.text):
         yield from flight_claims.all_well(clause, topics)
         return
     yield from counts.counts(clause, topics)
-    yield from dealings.payments(clause, topics)
     yield from trip_claims.tiers(clause, topics)
     yield from trip_claims.bookings(clause, topics)
     yield from trip_claims.flights(clause, topics)
     yield from trip_claims.seats(clause, topics)
     if about_bag:
         yield from trip_claims.bags(clause, topics)
-        if not flight_claims.FLIGHT_NOUN.search(clause.text):
+        if not (flight_claims.FLIGHT_NOUN.search(clause.text) or topics & _OF_TIMES):
             return
     yield from flight_claims.gates(clause, topics)
     yield from flight_claims.statuses(clause, topics, about_bag=about_bag)
     yield from flight_claims.spoken_times(clause, topics)
 
+
+_OF_TIMES = {"departure", "arrival", "flight_status", "gate"}
 
 # --- yes and no -----------------------------------------------------------------------------------
 

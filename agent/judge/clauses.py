@@ -95,7 +95,7 @@ _SUPPOSED = re.compile(
     r"\b(?:if|in case|in the event|whenever|unless|whether|(?<!that )would|could|might|"
     r"should (?:you|your|we|it|the|a)\b|"
     r"when (?:we|an? airline|an? flight|flights?)|(?<!of the )flights that|any flight|"
-    r"may (?:be|still|have|well|not)|can be)\b",
+    r"may (?:be|still|have|well|not)|can (?:be|have|happen|take|arise|cause)|often|sometimes|usually)\b",
     re.I,
 )
 _OFFERED = re.compile(
@@ -138,7 +138,7 @@ def clauses(text: str, carriers: set[str]) -> Iterator[Clause]:
     """The clauses of a text that may state something; offers and questions do not."""
     flight: str | None = None
     for sentence in sentences(_plain(without_quotes(text))):
-        if _OFFERED.search(sentence.text) or _ASKING.match(sentence.text):
+        if is_offer(sentence.text):
             continue
         for part, start in _parts(sentence.text, sentence.start):
             named = _flights_named(part, carriers)
@@ -179,6 +179,11 @@ def _parts(sentence: str, start: int) -> Iterator[tuple[str, int]]:
 def is_disclaimed(clause: str) -> bool:
     """Whether a clause says that the speaker does not know or has not got something."""
     return bool(_DISCLAIMED.search(clause))
+
+
+def is_offer(sentence: str) -> bool:
+    """Whether a sentence offers or asks something, and so states nothing."""
+    return bool(_OFFERED.search(sentence) or _ASKING.match(sentence))
 
 
 def said(

@@ -9,9 +9,10 @@ from dataclasses import replace
 from agent.answer import Claim
 from agent.judge import holds
 from agent.judge.bench import Bench
-from agent.judge.clauses import Clause, Said, is_disclaimed, said, supposed
+from agent.judge.clauses import Clause, Said, said, supposed
 from agent.judge.history import Change, State
 from agent.judge.numbers import IN_WORDS, number
+from agent.judge.polarity import NOT, sees_nothing
 from agent.judge.trip_verdicts import contacts_by
 from pipeline.images import Row
 
@@ -60,7 +61,11 @@ _NAMED = {
     "none": 0,
     "neither": 0,
 }
-_DENIED = re.compile(r"\b(?:no|any) (?:booking|reservation)s?\b", re.I)
+_DENIED = re.compile(
+    r"\b(?:no|any|an?|nothing|without) (?:\w+ ){0,2}?(?P<noun>booking|reservation|trip|bag|baggage|luggage|"
+    r"flight)s?\b|\bnothing (?P<booked>booked|reserved)\b",
+    re.I,
+)
 _CHANNELS = ("tweet", "call", "email", "message")
 _PAYMENTS = {"voucher": "voucher_issued", "refund": "refunded"}
 
@@ -73,7 +78,9 @@ def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """
     for found in _COUNT.finditer(clause.text):
         paid = "payment" in topics and found["noun"].lower() in _PAYMENTS
-        asked = "count" in topics or paid or (found["of"] and found["said"])
+        only = re.search(r"\b(?:exactly|only|just)\b", clause.text[: found.end("number")], re.I)
+        heard = "contact" in topics and only and _noun(found["noun"]) in _CHANNELS
+        asked = "count" in topics or paid or heard or (found["of"] and found["said"])
         if not asked or supposed(clause, found.start()):
             continue
         word = found["number"].lower()
@@ -105,10 +112,18 @@ def bare_number(clause: Clause) -> re.Match[str] | None:
 
 
 def denials(clause: Clause, topics: set[str]) -> Iterator[Said]:
-    """No booking to be seen, where one was asked for: `0 booking`, negated as a denial is."""
-    found = _DENIED.search(clause.text) if "booking" in topics else None
-    if found and (is_disclaimed(clause.text) or found[0].lower().startswith("no")):
-        yield said(clause, "count", "0 booking", found.span(), negated=True)
+    """No booking or bag, where one was asked for: `0 booking`, negated as a denial is."""
+    for found in _DENIED.finditer(clause.text) if topics & {"booking", "bag"} else ():
+        no = found[0].lower().startswith(("no ", "nothing", "without"))
+        denied = no or re.search(NOT + r"[^,;.]{0,30}$", clause.text[: found.start()], re.I)
+        noun = _THINGS.get((found["noun"] or "booking").lower(), "booking")
+        if denied and noun in topics and not supposed(clause, found.start()):
+            unseen = sees_nothing(clause.text)
+            span = found.span()
+            yield said(clause, "count", f"0 {noun}", span, negated=True, sees_nothing=unseen)
+
+
+_THINGS = {"bag": "bag", "baggage": "bag", "luggage": "bag"}
 
 
 def of_count(bench: Bench, said: Said) -> Claim | None:
@@ -122,7 +137,7 @@ def of_count(bench: Bench, said: Said) -> Claim | None:
     entity = f"customer/{(bench.scope.customer or {}).get('customer_id', '')}"
     if int(many) == past[-1][0]:
         return bench.claim(replace(said, negated=False), entity, true, "current")
-    if said.negated:
+    if said.negated and said.sees_nothing:
         return None
     for (before, _), (_, by) in zip(reversed(past[:-1]), reversed(past[1:]), strict=True):
         if int(many) == before:

@@ -44,7 +44,7 @@ def _names(bench: Bench, clause: Clause) -> Iterator[Claim]:
     if "booking" in asked:
         keys |= {locator: f"booking/{locator}" for locator in scope.bookings}
         for locator, row in scope.bookings.items():
-            keys |= dict.fromkeys(row["passengers"][1:], f"booking/{locator}")
+            keys |= dict.fromkeys((one["name"] for one in row["passengers"]), f"booking/{locator}")
     if "bag" in asked:
         keys |= {tag: f"bag/{tag}" for tag in scope.bags}
     for one in mentions.known(clause.text, keys):
@@ -102,7 +102,7 @@ def _retold(bench: Bench) -> Iterator[Claim]:
 # --- reasons --------------------------------------------------------------------------------------
 
 _CAUSES = {
-    "weather": r"weather|winter\w*|storm\w*|conditions",
+    "weather": r"weather|wx|winter\w*|storm\w*|conditions",
     "snow": r"snow\w*|blizzard",
     "ice": r"(?:de-?)?ic(?:e|ing|ed|y)",
     "fog": r"fog\w*|visibility",
@@ -120,7 +120,7 @@ _WEATHER = {"weather", "snow", "ice", "fog", "wind"}
 _CAUSE = re.compile("|".join(rf"\b(?P<{name}>{words})\b" for name, words in _CAUSES.items()), re.I)
 _BECAUSE = re.compile(
     r"\b(?:because|due to|owing to|reasons?|caus\w+|result of|thanks to|forced|keeping|held up|on account of|"
-    r"behind|for|by|from|blame\w*|with|down to|since|needs?|has to be|being|awaiting|waiting)\b|[-–—:(/]|^\W*\w+\W*$",
+    r"behind|blame\w*|down to|since|needs?|has to be|awaiting|waiting)\b|[-–—:(/]",
     re.I,
 )
 _WHY = re.compile(r"\bwhy\b|\breasons?\b|\bcaus\w+|\bhold-?up\b|\bhow come\b|\bwhat for\b", re.I)
@@ -139,7 +139,8 @@ def _reasons(bench: Bench, clause: Clause) -> Iterator[Claim]:
     why = asks_why(bench.question)
     for found in _CAUSE.finditer(clause.text):
         around = clause.text[: found.start()] + " " + clause.text[found.end() :]
-        if supposed(clause, found.start()) or not (why or _BECAUSE.search(around)):
+        short = why and len(clause.text.split()) <= _FEW
+        if supposed(clause, found.start()) or not (short or _BECAUSE.search(around)):
             continue
         if denied(clause.text, *found.span()):
             continue
@@ -148,6 +149,9 @@ def _reasons(bench: Bench, clause: Clause) -> Iterator[Claim]:
             status, key = "current" if right else "wrong", rows[0][0]
             place = clause.start + found.start()
             yield _claim(bench, (f"flight/{key}", "reason"), found[0], status, place)
+
+
+_FEW = 6  # words of a clause that, asked why, only names the cause
 
 
 def _same_cause(said: str, reason: str) -> bool:

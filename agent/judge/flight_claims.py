@@ -21,7 +21,7 @@ FLIGHT_NOUN = re.compile(r"\b(?:flight|plane|aircraft|departs?|leaves?|departure
 _STATUS: tuple[tuple[str, str], ...] = (
     (
         "cancelled",
-        r"cancell?ed|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
+        r"cancell?ed|cxld?|canx|cnx|snowed off|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
         r"(?:had|have|forced) to cancel|(?:forced|caused|obliged|made|led) us to cancel|"
         r"called off|scrubbed|scrapped|axed|binned|canned|dead\b|grounded|a no-go|"
         r"(?:not|n't) (?:going to happen|going anywhere|take place|be operated|be running)|"
@@ -41,7 +41,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
     ),
     (
         "delayed",
-        r"(?<!no )(?<!without )(?<!any )delay(?:ed|s)?\b|"
+        r"(?<!no )(?<!without )(?<!any )delay(?:ed|s)?\b|dlyd?\b|"
         r"(?:running|is|be|are|departed|leaving|left|"
         r"hours?|minutes?|mins?|min|h|hrs?) late\b|behind schedule|pushed back|postponed|held up|"
         r"later than (?:planned|scheduled)|running behind|slipped|"
@@ -49,7 +49,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
     ),
     (
         "departed",
-        r"(?:has|have|had|is|it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
+        r"(?:n't|not)(?: even| yet| actually)? (?:left|departed|taken off|gone)\b|(?:has|have|had|is|it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
         r"gone|airborne)|took off|departed\b|"
         r"left\b(?= (?:at|from|on time|jfk|lga|ewr|\d))",
     ),
@@ -64,6 +64,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
         r"(?<=n't )arrived|(?<=not )arrived|(?<=not yet )arrived|(?<=n't yet )arrived|"
         r"arrived (?:at|in|on)\b",
     ),
+    ("diverted", r"diverted"),
     (
         "going",
         r"still (?:flying|going|leaving|departing|operating|on\b|scheduled|set to|due to|planned)|"
@@ -71,7 +72,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
         r"will (?:fly|operate)\b",
     ),
 )
-_PATTERNS = tuple((value, re.compile(rf"\b(?:{words})", re.I)) for value, words in _STATUS)
+_PATTERNS = tuple((value, re.compile(rf"(?:\b|(?=n't))(?:{words})", re.I)) for value, words in _STATUS)
 _NOUN = re.compile(
     r"\b(?P<booking>(?:booking|reservation|trip|ticket)s?\b|"
     rf"(?-i:{LOCATOR}))|"
@@ -173,6 +174,7 @@ def statuses(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator[S
                 continue
             taken.append(found.span())
             negated = bool(_NOT_BEFORE.search(clause.text[: found.start()]))
+            negated = negated or (value in _DONE and found[0].lower().startswith(("n't", "not ")))
             if negated and value == "going":
                 value = "cancelled"  # "is not still going": as a person would mean it
                 negated = False
@@ -225,7 +227,9 @@ _NOT_BEFORE_TIME = re.compile(
     r"\b(?:at the earliest|not before)\s*$",
     re.I,
 )
-_AFTER_TIME = re.compile(r"^\s*(?:departure|flight|plane)", re.I)
+_AFTER_TIME = re.compile(
+    r"^\s*(?:(?P<departure>departure|flight|plane|take-?off)|(?P<arrival>arrival|landing))", re.I
+)
 _TO_TIME = re.compile(r"^\s*(?:to|until|till)\s+$", re.I)
 
 
@@ -279,8 +283,8 @@ def _role(
 ) -> Literal["departure", "arrival"] | None:
     before = clause.text[:start]
     roles = [one for one in _ROLE.finditer(before) if not _RELATIVE.search(before[: one.start()])]
-    if _AFTER_TIME.match(after):
-        return "departure"
+    if beside := _AFTER_TIME.match(after):
+        return "departure" if beside["departure"] else "arrival"
     later = _ROLE.search(re.split(r"[,;]", after, maxsplit=1)[0])
     named = roles[-1] if roles else later if later and later.start() < _CLOSE else None
     if named:

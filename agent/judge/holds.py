@@ -108,6 +108,7 @@ _STATUSES: dict[str, Callable[[Row], bool]] = {
     "departed": lambda row: row["status"] in _THERE,
     "airborne": lambda row: row["status"] == "departed",
     "landed": lambda row: row["status"] == "landed",
+    "diverted": lambda row: False,  # the record has no such status
     "going": lambda row: row["status"] in ("scheduled", "delayed"),
 }
 _FLIGHT: dict[str, Callable[[Said, Row], bool]] = {
@@ -128,12 +129,12 @@ def booking_holds(said: Said, row: Row, flight: str | None) -> bool:
     """
     if said.attribute == "booking_status":
         return bool(row["status"] == said.value) != said.negated
-    if row["status"] == "cancelled":
-        return said.attribute == "flight" and said.negated
     if said.attribute == "cabin":
         return bool(row["cabin"] == said.value)
     if said.attribute == "insurance":
         return (bool(row["insurance"]) == (said.value == "yes")) != said.negated
+    if row["status"] == "cancelled":
+        return said.attribute == "flight" and said.negated
     parts = [part for part in row["segments"] if flight in (None, part["flight_number"])]
     if said.attribute == "seat":
         return any((part["seat"] or "") == said.value for part in parts) != said.negated

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from agent import mentions
 from agent.judge.clauses import Clause, Said, said, supposed
@@ -11,6 +12,7 @@ from agent.judge.flight_claims import LOCATOR
 from agent.judge.numbers import IN_WORDS, number
 from agent.judge.past import told_as_past
 from agent.judge.polarity import NOT
+from agent.words import fold
 from pipeline.clock import airports
 
 _NOT_NEAR = re.compile(NOT + r"(?:\s+\w+){0,2}\s*$", re.I)
@@ -80,8 +82,17 @@ def _from_noun(text: str, start: int, noun: str) -> int:
 # --- bookings -------------------------------------------------------------------------------------
 
 _BOOKING = rf"(?:\b(?:booking|reservation|trip|ticket)s?\b|(?-i:{LOCATOR}))"
-_CANCELLED = re.compile(_BOOKING + r"[^,;]*?\b(?P<said>cancell?ed|called off)", re.I)
-_CONFIRMED = re.compile(_BOOKING + r"[^,;]*?\b(?P<said>confirmed|active|valid|in place)\b", re.I)
+_CANCELLED = re.compile(
+    _BOOKING
+    + r"[^,;]*?\b(?P<said>cancell?ed(?!\s+(?:flight\b|(?-i:[A-Z])\w\s?\d))|called off)"
+    + r"|\b(?P<before>cancell?ed) (?:booking|reservation)\b",
+    re.I,
+)
+_CONFIRMED = re.compile(
+    _BOOKING + r"[^,;]*?\b(?P<said>confirmed|active|valid|in place|intact|stands)\b|"
+    r"\b(?P<before>confirmed|active|valid) (?:booking|reservation)\b",
+    re.I,
+)
 _CABIN = re.compile(
     r"\b(?P<cabin>economy|premium|business|first)(?:\s+(?:economy\s+)?(?:class|cabin))", re.I
 )
@@ -121,12 +132,13 @@ def bookings(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Whether a booking stands, its cabin, its insurance."""
     for value, pattern in (("cancelled", _CANCELLED), ("confirmed", _CONFIRMED)):
         for found in pattern.finditer(clause.text):
-            place = found.start("said")
+            group = "said" if found["said"] else "before"
+            place = found.start(group)
             between = clause.text[found.start() : place]
             if supposed(clause, place) or re.search(r"\b(?:flight|[A-Z]\w \d+)\b", between):
                 continue
             negated = bool(_NOT_NEAR.search(clause.text[:place]))
-            yield said(clause, "booking_status", value, found.span("said"), negated=negated)
+            yield said(clause, "booking_status", value, found.span(group), negated=negated)
     for found in _WE_CANCELLED.finditer(clause.text):
         yield said(clause, "booking_status", "cancelled", found.span("said"))
     for found in _BARE_BOOKING.finditer(clause.text) if "booking" in topics else ():
@@ -174,7 +186,11 @@ _BAG = re.compile(r"\b(?:bags?|luggage|baggage|suitcases?|case|cases|backpack)\b
 _NOT_BAG = re.compile(r"\b(?:flight|seat|gate|booking|tweet|refund|voucher)\b", re.I)
 _BAG_STATUS = (
     ("registered", r"not (?:yet )?(?:been )?(?:handed in|checked in|dropped)|still with you"),
-    ("checked", r"(?:was|is|been|were|are) checked(?:[- ]in)?\b|checked[- ]in\b|handed in\b"),
+    (
+        "checked",
+        r"(?:was|is|been|were|are) checked(?:[- ]in)?\b|checked(?: it| them| your bag| the bag)?[- ]in\b|"
+        r"handed(?: it| them)? in\b",
+    ),
     (
         "misrouted",
         r"misrouted|mis-routed|misdirected|astray|sent to the wrong|wrong (?:airport|place|flight)|"
@@ -201,6 +217,7 @@ _PLACE = re.compile(
 )
 
 
+_LABEL_NO = re.compile(r"^\W*:\W*(?:no|not|none)\b", re.I)
 _BARE_PLACE = re.compile(
     r"^\W*(?!yes\b)(?P<at>[A-Z]{3}),?(?:\s+(?P<spot>(?:\w+ hall|check[- ]in|carousel \d+)))?\W*$",
     re.I,
@@ -214,6 +231,33 @@ def speaks_of_bag(clause: Clause, before: bool, topics: set[str]) -> bool:
     if clause.named_here or _NOT_BAG.search(clause.text):
         return False
     return before or (topics == {"bag"})
+
+
+_SPOT = re.compile(
+    r"\b(?:hall|carousel|belt|ramp|check-?in|desk|sorting|loading|office|airport|terminal|hold|"
+    r"warehouse|storage|customs|hotel|room|area|claim|lost)\b",
+    re.I,
+)
+
+
+def is_place(words: str) -> bool:
+    """Whether words name an airport, by its code or its city, or a spot of one."""
+    return bool(_SPOT.search(words)) or any(
+        word in airports() or fold(word) in _cities() for word in _starts(words)
+    )
+
+
+def _starts(words: str) -> Iterator[str]:
+    parts = words.split()
+    yield from (" ".join(parts[:end]).strip("'’") for end in range(1, len(parts) + 1))
+
+
+@cache
+def _cities() -> frozenset[str]:
+    return frozenset(fold(one["city"]) for one in airports().values() if len(one["city"]) > _SHORT)
+
+
+_SHORT = 3
 
 
 def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
@@ -232,13 +276,14 @@ def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
             if past or supposed(clause, found.start()):
                 continue
             negated = bool(_NOT_NEAR.search(clause.text[: found.start()]))
+            negated = negated or bool(_LABEL_NO.match(clause.text[found.end() :]))
             status_ends = max(status_ends, found.end())
             yield said(clause, "bag_status", value, found.span(), negated=negated)
     for found in _PLACE.finditer(clause.text):
         if _PAST_PERFECT.search(clause.text[: found.start()]):
             continue
         if found.end() > status_ends and not supposed(clause, found.start()):
-            if _NOT_NEAR.search(clause.text[: found.start()]):
+            if _NOT_NEAR.search(clause.text[: found.start()]) or not is_place(found["place"]):
                 continue
             yield said(clause, "bag_location", found["place"], found.span())
 
@@ -246,16 +291,16 @@ def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
 # --- tier -----------------------------------------------------------------------------------------
 
 _TIER = re.compile(
-    r"\b(?P<a>gold|silver|regular)"
+    r"\b(?P<a>gold|silver|regular|platinum|bronze|diamond)"
     r"(?=\s+(?:\w+\s+){0,2}?(?:member\b|status|tier|level|card\b|customer\b))|"
-    r"\bone of our (?:\w+ )?(?P<d>gold|silver|regular)\b|"
+    r"\bone of our (?:\w+ )?(?P<d>gold|silver|regular|platinum|bronze|diamond)\b|"
     r"\b(?:tier|status|level|membership)(?: is| of|:)?(?: now| still)? "
-    r"(?P<b>gold|silver|regular)\b|"
-    r"\byou(?: are|'re)(?: now| still| a)* (?P<c>gold|silver|regular)\b",
+    r"(?P<b>gold|silver|regular|platinum|bronze|diamond)\b|"
+    r"\byou(?: are|'re)(?: now| still| a)* (?P<c>gold|silver|regular|platinum|bronze|diamond)\b",
     re.I,
 )
 _FROM = re.compile(r"\bfrom\s+$", re.I)
-_BARE_TIER = re.compile(r"\b(?P<a>gold|silver|regular)\b", re.I)
+_BARE_TIER = re.compile(r"\b(?P<a>gold|silver|regular|platinum|bronze|diamond)\b", re.I)
 
 
 def tiers(clause: Clause, topics: set[str]) -> Iterator[Said]:
@@ -264,7 +309,7 @@ def tiers(clause: Clause, topics: set[str]) -> Iterator[Said]:
     for found in pattern.finditer(clause.text):
         name = next(group for group, words in found.groupdict().items() if words)
         before, after = clause.text[: found.start(name)], clause.text[found.end(name) :]
-        past = told_as_past(before, after, r"(?:gold|silver|regular)\b") or _FROM.search(before)
+        past = told_as_past(before, after, r"(?:gold|silver|regular|platinum|bronze|diamond)\b") or _FROM.search(before)
         if not supposed(clause, found.start()) and not past:
             negated = bool(_NOT_NEAR.search(before))
             yield said(clause, "tier", found[name].lower(), found.span(name), negated=negated)
