@@ -73,13 +73,13 @@ def _as_told_last(found: list[Claim], guessed: set[int]) -> list[Claim]:
     of the same is told as history. What is wrong and was only guessed to be a time of that flight
     is of something else where the answer gives the true time as well (boarding, check-in).
     """
-    current = {(one.entity, one.attribute): one.start for one in found if one.status == "current"}
+    current = {_of(one): one.start for one in found if one.status == "current"}
     known = {one.attribute for one in found if one.status != "wrong" and one.start not in guessed}
 
     def stands(one: Claim) -> bool:
         if one.status == "wrong" and one.start in guessed and one.attribute in known:
             return False
-        told = current.get((one.entity, one.attribute))
+        told = current.get(_of(one))
         if told is None or one.start is None:
             return True
         if one.status == "stale":
@@ -87,3 +87,11 @@ def _as_told_last(found: list[Claim], guessed: set[int]) -> list[Claim]:
         return one.status != "wrong" or one.start not in guessed
 
     return [one for one in found if stands(one)]
+
+
+def _of(claim: Claim) -> tuple[str, str]:
+    """What a claim is of: what became of a bag and where it is are one."""
+    return claim.entity, claim.attribute.split("_")[0] if claim.attribute in _BAG else claim.attribute
+
+
+_BAG = {"bag_status", "bag_location"}

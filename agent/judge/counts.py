@@ -18,7 +18,7 @@ from pipeline.images import Row
 
 _NUMBER = rf"(?:{IN_WORDS}|\d{{1,2}})"
 _NOUN = (
-    r"flight|bag|booking|passenger|people|person|travell?er|tweet|call|e-?mail|message|"
+    r"flight|bag|suitcase|pieces? of (?:luggage|baggage)|piece|booking|passenger|people|person|travell?er|tweet|call|e-?mail|message|"
     r"voucher|refund"
 )
 _COUNT = re.compile(
@@ -92,6 +92,8 @@ def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
 
 def _noun(word: str) -> str:
     plain = word.lower().replace("-", "")
+    if plain.startswith(("piece", "suitcase")):
+        return "bag"
     return "passenger" if plain.startswith(("people", "person", "travel")) else plain
 
 

@@ -26,9 +26,9 @@ _NOUN = re.compile(
     re.I,
 )
 _VERB = re.compile(
-    r"(?<!if )(?<!when )(?<!until )(?<!before )(?<!as )\byou(?:'ve| have|'d| had)?"
-    r"(?: also| just| already| first| last| actually)*\s+(?:(?P<tweet>tweeted)|"
-    r"(?P<call>called|phoned|rang|spoke|spoken|talked|were on the phone)|(?P<email>e-?mailed|mailed)|"
+    r"(?<!if )(?<!when )(?<!until )(?<!before )(?<!as )\byou(?:'ve| have|'d| had| did)?"
+    r"(?:n't|(?: also| just| already| first| last| actually| never| not| did))*\s+(?:(?P<tweet>tweet(?:ed)?)|"
+    r"(?P<call>call(?:ed)?|phoned?|rang|spoke|spoken|talked|were on the phone)|(?P<email>e-?mail(?:ed)?|mailed)|"
     r"(?P<any>wrote|written|posted|messaged|complained|contacted|got in touch|reached out|told us|"
     r"asked us|asked when|asked to|voiced|vented))\b",
     re.I,
@@ -74,12 +74,14 @@ def contacts(clause: Clause, topics: set[str]) -> Iterator[Said]:
 
 def _contact(clause: Clause, channel: str, span: tuple[int, int]) -> Said:
     start, end = span
-    negated = denied(clause.text, start, end) or bool(_NOTHING.search(clause.text[start:end]))
+    negated = bool(_NOTHING.search(clause.text[start:end]))
+    if not clause.text[start:end].lower().startswith("you"):
+        negated = negated or denied(clause.text, start, end)
     unseen = negated and sees_nothing(clause.text)
     return said(clause, "contact", channel, span, negated=negated, sees_nothing=unseen)
 
 
-_NOTHING = re.compile(r"\b(?:none|nothing|not|no)\b|n't\b", re.I)
+_NOTHING = re.compile(r"\b(?:never|none|nothing|not|no)\b|n't\b", re.I)
 
 # --- payments -------------------------------------------------------------------------------------
 

@@ -100,7 +100,12 @@ _BOOKING_AFTER = re.compile(
     rf"\s+(?:(?:your|the|this|that|it)\b\s*)?(?:(?:booking|reservation|trip|ticket)s?\b|(?-i:{LOCATOR}))",
     re.I,
 )
-_FLIGHT_AFTER = re.compile(r"\s+(?:(?:your|my|the|this|that)\s+)?(?:\w+\s+)?flight\b", re.I)
+_FLIGHT_AFTER = re.compile(
+    r"\s+(?:(?:your|my|the|this|that)\s+)?(?:(?:\w+\s+)?flight\b|(?-i:[A-Z][A-Z0-9]\s?\d{1,4}\b))", re.I
+)
+_IN_GENERAL = re.compile(
+    r"^\s+(?:can|may|might|could|often|sometimes|usually|happen|are (?:often|never|always|usually))\b", re.I
+)
 _DONE = ("departed", "airborne", "landed")
 _NOT_YET = re.compile(r"\b(?:before|until|till|once)\b[^,]*$", re.I)
 
@@ -165,6 +170,7 @@ def statuses(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator[S
             yet = value in _DONE and _NOT_YET.search(clause.text[: found.start()])
             if (
                 yet
+                or _IN_GENERAL.match(clause.text[found.end() :])
                 or _OF_OTHERS.search(clause.text[: found.start()])
                 or _is_apology(clause, found, topics)
                 or _BOOKING_AFTER.match(clause.text[found.end() :])
@@ -291,7 +297,8 @@ def _role(
         role = _named_role(named)
         of_flight = clause.flights or FLIGHT_NOUN.search(clause.text)
         # A tweet, a refund, a bag arrive as well.
-        return None if role == "arrival" and topics & _ARRIVES_TOO and not of_flight else role
+        of_other = role == "arrival" and topics & _ARRIVES_TOO and "arrival" not in topics
+        return None if of_other and not of_flight else role
     if not (topics & _ASKS_OF_TIME or clause.flights or FLIGHT_NOUN.search(clause.sentence)):
         return None  # a time of who knows what
     return "arrival" if "arrival" in topics and "departure" not in topics else "departure"

@@ -15,7 +15,9 @@ from agent.words import fold
 
 _POLICY = (
     r"\bpolic|\brules?\b|allowance|allowed|entitled|\bmay i\b|can i (?:rebook|change|cancel|bring|"
-    r"take|get)|have to pay|cost|\bfees?\b|how many (?:kilos|bags (?:may|can))|hotel|to rebook\b"
+    r"take|get)|have to pay|cost|\bcharged?\b|\bmeals?\b|overnight|free of charge|"
+    r"(?:rebook|change)\w* (?:for )?free|carry-?on|hand luggage|"
+    r"\bfees?\b|how many (?:kilos|bags (?:may|can))|hotel|to rebook\b"
 )
 _CONTACT = (
     r"tweet|complain|\bmy (?:phone )?(?:call|e-?mail|mail|message|chat|post)\b|"
@@ -27,13 +29,14 @@ _NOUNS = (
     ("payment", re.compile(r"refund|voucher|money|reimburs|paid back|compensat|\bcredit")),
     ("bag", re.compile(r"\b(?:bags?|baggage|luggage|suitcases?)\b")),
     ("tier", re.compile(r"\btier\b|\b(?:gold|silver|regular)\b|member|loyalty")),
-    ("gate", re.compile(r"\bgate\b")),
+    ("gate", re.compile(r"\bgates?\b|\b[a-f]\d{1,2}\b")),
     ("seat", re.compile(r"\bseats?\b|\bsit(?:ting)?\b|\b\d{1,2}[a-k]\b")),
     (
         "booking",
         re.compile(
             r"passengers|people|\bcabin\b|\bclass\b|\btrip\b|insur|\beconomy\b|\bbusiness\b|"
-            r"another flight|\bbook(?:ing|ed)|\bam i (?:still )?on\b"
+            r"another flight|\bbook(?:ing|ed)|\bam i (?:still )?on\b|reservation|\bcancellation|"
+            r"\bdid i cancel|travell?ers|\bpnr\b|\breference\b"
         ),
     ),
     ("arrival", re.compile(r"\barriv|\bland\b|\bget (?:in|to)\b|touch ?down")),
@@ -47,7 +50,7 @@ _WISH = re.compile(
 )
 _DOING = re.compile(
     r"\b(?:rebook|change|cancel|move|refund|put|switch|swap|compensat\w*|file|claim|book|pay|"
-    r"give me|do it|go ahead|voucher|money back|reimburse)\b"
+    r"give me|do it|go ahead|voucher|money back|reimburse|send|print)\b"
 )
 _TELLING = re.compile(
     r"\b(?:tell|know|check|see|find|say|said|whether|if|show|look|confirm|been|was|did|when|where|"
@@ -55,6 +58,7 @@ _TELLING = re.compile(
 )
 _COUNTS = re.compile(r"\bhow many\b|\bnumber of\b")
 _TOGETHER = {"gate", "seat", "arrival"}  # are often asked for in one breath
+_CABIN = re.compile(r"\b(?:economy|business|class|cabin)\b")
 _HOW_LATE = re.compile(r"\bhow (?:late|delayed)\b|\b(?:late|delay(?:ed|s)?|behind)\b")
 
 
@@ -68,6 +72,7 @@ def topics_of(question: str) -> set[str]:
     more = {"count"} if _COUNTS.search(folded) else set()
     nouns = [topic for topic, words in _NOUNS if words.search(folded)]
     named = set(nouns) & _TOGETHER if nouns and nouns[0] in _TOGETHER else set(nouns[:1])
+    more |= {"cabin"} if _CABIN.search(folded) else set()
     more |= {"delay"} if _HOW_LATE.search(folded) else set()
     return named | _meant(question, sure=bool(named)) | more
 
@@ -81,10 +86,26 @@ def _meant(question: str, *, sure: bool) -> set[str]:
     scores = likely(question)
     best = max(scores.values(), default=0.0)
     least = max(_CLEAR if sure else _LIKE, best * _NEAR)
-    return {name for name, score in scores.items() if score >= least} - {"complaint"}
+    meant = {name for name, score in scores.items() if score >= least}
+    about = {_ABOUT[name] for name in meant & _ABOUT.keys() if _ASKS.search(fold(question))}
+    return (meant & RECORDED) | about
 
 
 _CLEAR, _LIKE, _NEAR = 0.4, 0.15, 0.6
+RECORDED = {"flight_status", "departure", "arrival", "gate", "seat", "booking", "bag", "contact"}
+RECORDED |= {"payment", "tier", "policy"}
+"""Topics that the record, or a policy, knows of."""
+_ABOUT = {
+    "rebook": "booking",
+    "change_seat": "seat",
+    "cancel_booking": "booking",
+    "request_refund": "payment",
+    "request_compensation": "payment",
+    "bag_claim": "bag",
+    "report_cancelled": "flight_status",
+}
+"""What somebody asks about who asks whether something was done."""
+_ASKS = re.compile(r"\b(?:have|has|did|was|were|is|am|are|do|does|what|when|which|who|where)\b")
 
 
 def _figure_asked(folded: str) -> Kind | None:

@@ -12,6 +12,7 @@ from agent.judge.flight_claims import LOCATOR
 from agent.judge.numbers import IN_WORDS, number
 from agent.judge.past import told_as_past
 from agent.judge.polarity import NOT
+from agent.judge.topics import RECORDED
 from agent.words import fold
 from pipeline.clock import airports
 
@@ -96,7 +97,7 @@ _CONFIRMED = re.compile(
 _CABIN = re.compile(
     r"\b(?P<cabin>economy|premium|business|first)(?:\s+(?:economy\s+)?(?:class|cabin))", re.I
 )
-_BARE_CABIN = re.compile(r"^\W*(?:in )?(?P<cabin>economy|premium|business|first)\W*$", re.I)
+_BARE_CABIN = re.compile(r"\b(?P<cabin>economy|premium|business|first(?= class))\b", re.I)
 _CABIN_IN = re.compile(r"\b(?:in|fly|flying) (?P<cabin>economy|business)\b", re.I)
 _INSURED = re.compile(r"\b(?P<not>not |un|isn't |no )?(?:insured\b|insurance\b)", re.I)
 _ON_FLIGHT = re.compile(
@@ -144,8 +145,11 @@ def bookings(clause: Clause, topics: set[str]) -> Iterator[Said]:
     for found in _BARE_BOOKING.finditer(clause.text) if "booking" in topics else ():
         value = "cancelled" if found["off"] else "confirmed"
         yield said(clause, "booking_status", value, found.span())
-    if "booking" in topics and (bare := _BARE_CABIN.match(clause.text)):
-        yield said(clause, "cabin", bare["cabin"].lower(), bare.span("cabin"))
+    for bare in _BARE_CABIN.finditer(clause.text) if "cabin" in topics else ():
+        if not supposed(clause, bare.start()):
+            no = bool(_NOT_NEAR.search(clause.text[: bare.start()]))
+            if not no:
+                yield said(clause, "cabin", bare["cabin"].lower(), bare.span("cabin"))
     yield from _cabin_and_insurance(clause)
 
 
@@ -230,7 +234,7 @@ def speaks_of_bag(clause: Clause, before: bool, topics: set[str]) -> bool:
         return not re.search(r"\bbags? (?:allowance|drop)|free bags?\b", clause.text, re.I)
     if clause.named_here or _NOT_BAG.search(clause.text):
         return False
-    return before or (topics == {"bag"})
+    return before or topics & RECORDED == {"bag"}
 
 
 _SPOT = re.compile(
@@ -269,7 +273,6 @@ def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
     ):
         spot = (bare["spot"] or "").lower().replace("check in", "check-in")
         yield said(clause, "bag_location", f"{bare['at'].upper()} {spot}".strip(), bare.span("at"))
-    status_ends = 0
     for value, pattern in _BAG_PATTERNS:
         for found in pattern.finditer(clause.text):
             past = _PAST_PERFECT.search(clause.text[: found.start()])
@@ -277,12 +280,11 @@ def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
                 continue
             negated = bool(_NOT_NEAR.search(clause.text[: found.start()]))
             negated = negated or bool(_LABEL_NO.match(clause.text[found.end() :]))
-            status_ends = max(status_ends, found.end())
             yield said(clause, "bag_status", value, found.span(), negated=negated)
     for found in _PLACE.finditer(clause.text):
         if _PAST_PERFECT.search(clause.text[: found.start()]):
             continue
-        if found.end() > status_ends and not supposed(clause, found.start()):
+        if not supposed(clause, found.start()):
             if _NOT_NEAR.search(clause.text[: found.start()]) or not is_place(found["place"]):
                 continue
             yield said(clause, "bag_location", found["place"], found.span())

@@ -25,6 +25,8 @@ from pipeline.store import Arm
 
 LONGEST_ANSWER = 6_000  # characters that are read; an answer that says more has said enough
 MOST_CLAIMS = 80
+_ANYTHING = {"flight_status", "departure", "gate", "seat", "booking"}
+"""As what the answer to a question is read that was not understood."""
 
 
 class Judge:
@@ -44,7 +46,7 @@ class Judge:
         with self._database.read() as connection:
             history = History(connection)
             about = scope.read(connection, history, customer_id, (question, answer), now)
-            said = claims(answer, about.carriers, topics)[:MOST_CLAIMS]
+            said = claims(answer, about.carriers, topics or _ANYTHING)[:MOST_CLAIMS]
             quotes = policies.quoted(history, about.policies, answer)
             said = [one for one in said if not any(a <= one.start < b for a, b in quotes)]
             if "count" in topics:
