@@ -65,6 +65,8 @@ def missing(bench: Bench, found: Sequence[Claim]) -> list[Claim]:
     """
     asked = sorted(bench.topics & _KNOWN.keys())
     told = {one.attribute for one in found}
+    if told and not bench.sure:
+        return []
     if any(told & _TELLS[topic] or _is_covered(bench, topic) for topic in asked if topic in _TELLS):
         return []
     return [claim for topic in asked if (claim := _KNOWN[topic](bench, topic))]

@@ -70,9 +70,10 @@ _OF_TIMES = {"departure", "arrival", "flight_status", "gate"}
 # --- yes and no -----------------------------------------------------------------------------------
 
 _YES_NO = re.compile(
-    r"^\W*(?P<word>yes|yeah|yep|correct|indeed|absolutely|certainly|definitely|of course|"
+    r"^\W*(?:(?:oh|well|haha),? )?(?P<word>yes|yeah|yep|yup|yah|sure did|sure do|sure is|you bet(?:cha)?|(?:of )?course|right|correct|indeed|absolutely|certainly|definitely|of course|"
     r"affirmative|"
-    r"that's right|loud and clear|no|nope|not any ?more|"
+    r"that's right|loud and clear|no|nope|nah|not any ?more|not yet|afraid not|negative|"
+    r"doesn't (?:look|seem) (?:like it|so)|"
     r"(?:it|we|i|they|you) (?:\w+ly |sure |indeed )?(?:did|do|was|has|have|had|is|are|were|will)"
     r"(?P<denied> not|n't)?(?= indeed\b|[,.;:!]| [-–—]|\s*$)|"
     r"(?:indeed|certainly|of course|sure),? (?:it|we|i|they|you) (?:did|do|was|has|have|is|are))\b",
@@ -106,7 +107,7 @@ def by_yes_or_no(
     elliptic = word is not None and " " in word["word"] and "not" not in word["word"]
     if word is None or first is None or (len(tokens(first.text)) > _BARE and not elliptic):
         return []
-    no = word["word"].lower().startswith("no") or bool(word["denied"] or _NOT_IT.match(first.text))
+    no = word["word"].lower().startswith(("no", "na", "neg", "afraid", "doesn't")) or bool(word["denied"] or _NOT_IT.match(first.text))
     as_told = question.replace("?", ".")  # a question states nothing, its words as a statement do
     put = [one for one in claims(as_told, carriers, topics) if one.attribute in _ASKABLE]
     goes = "flight_status" in topics and _GOES.search(question)

@@ -92,7 +92,7 @@ _DISCLAIMED = re.compile(
     re.I,
 )
 _SUPPOSED = re.compile(
-    r"\b(?:if|in case|in the event|whenever|unless|whether|(?<!that )would|could|might|"
+    r"\b(?:if|in case|in the event|whenever|unless|whether|(?<!that )would(?! (?:advise|draw|like|point|note|inform|ask|add|appear|seem|be))|could|might|"
     r"should (?:you|your|we|it|the|a)\b|"
     r"when (?:we|an? airline|an? flight|flights?)|(?<!of the )flights that|any flight|"
     r"may (?:be|still|have|well|not)|can (?:be|have|happen|take|arise|cause)|often|sometimes|usually)\b",
@@ -100,7 +100,7 @@ _SUPPOSED = re.compile(
 )
 _OFFERED = re.compile(
     r"\b(?:i|we) (?:can|could|will|would) (?:\w+ly )?"
-    r"(?:move|pay|refund|rebook|cancel|change|issue|give|offer|put|book)\b",
+    r"(?!be\b)(?:move|pay|refund|rebook|cancel|change|issue|give|offer|put|book)\b",
     re.I,
 )
 _REPLACED = re.compile(
@@ -120,6 +120,10 @@ _BARE_FLIGHT = re.compile(
     r"scrapped|axed|off\b)))(?![:.]\d)",
     re.I,
 )
+_DIGITS = re.compile(
+    r"(?<![\w.:,$€£-])\d{2,4}(?=(?:'s|’s)?(?![\w:-]|[.,]\d))(?!\s*(?:USD|dollars?|bucks?|EUR|%|kg|hours?|h\b|min))"
+)
+_CODE = 2
 _OF_FLIGHT = re.compile(r"\s+(?:on|for|of|with)\s+(?:flight\s+)?", re.I)
 _ABOUT = re.compile(
     r"\b(?:tweet|complaint|message|call|e-?mail|mail|chat|post|note|letter)s?\b"
@@ -135,7 +139,12 @@ _ABOUT = re.compile(
 
 
 def clauses(text: str, carriers: set[str]) -> Iterator[Clause]:
-    """The clauses of a text that may state something; offers and questions do not."""
+    """The clauses of a text that may state something; offers and questions do not.
+
+    Args:
+        carriers: their two-letter codes, and the numbers of known flights (`EA204`), which are then
+            found by their digits alone as well.
+    """
     flight: str | None = None
     for sentence in sentences(_plain(without_quotes(text))):
         if is_offer(sentence.text):
@@ -156,13 +165,21 @@ def _plain(text: str) -> str:
 def _flights_named(part: str, carriers: set[str]) -> list[mentions.Mention]:
     """Flight numbers; without the carrier's code where there is but one carrier: `flight 218`."""
     named = mentions.flights(part, carriers)
-    if len(carriers) == 1:
-        (carrier,) = carriers
+    known = {key[2:]: key for key in carriers if len(key) > _CODE}
+    named += [
+        mentions.Mention(known[found[0]], found.start(), found.end())
+        for found in _DIGITS.finditer(part)
+        if found[0] in known and not any(a.start <= found.start() < a.end for a in named)
+    ]
+    codes = {key for key in carriers if len(key) == _CODE}
+    if len(codes) == 1:
+        (carrier,) = codes
         named += [
             mentions.Mention(
                 f"{carrier}{int(found['named'] or found['alone'])}", found.start(), found.end()
             )
             for found in _BARE_FLIGHT.finditer(part)
+            if not any(one.start < found.end() and found.start() < one.end for one in named)
         ]
     now = [one for one in named if not _REPLACED.search(part[: one.start])]
     return sorted(now, key=lambda one: one.start)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from agent.answer import Claim
+from agent.clues import channel_asked
 from agent.judge import holds
 from agent.judge.bench import Bench
 from agent.judge.clauses import Clause, Said, said, supposed
@@ -18,7 +19,7 @@ from pipeline.images import Row
 
 _NUMBER = rf"(?:{IN_WORDS}|\d{{1,2}})"
 _NOUN = (
-    r"flight|bag|suitcase|pieces? of (?:luggage|baggage)|piece|booking|passenger|people|person|travell?er|tweet|call|e-?mail|message|"
+    r"flight|bag|suitcase|pieces? of (?:luggage|baggage)|piece|booking|passenger|people|person|pax|travell?er|tweet|call|e-?mail|message|"
     r"voucher|refund"
 )
 _COUNT = re.compile(
@@ -28,7 +29,7 @@ _COUNT = re.compile(
     re.I,
 )
 _ASKED = re.compile(
-    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN})(?:s|ed)?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|"
+    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN}|of us)(?:s|ed)?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|"
     rf"delayed))?",
     re.I,
 )
@@ -38,7 +39,7 @@ _BARE = re.compile(
     r"i count|"
     r"there (?:were|was|have been|has been)|we(?:'ve| have) (?:received|cancelled|paid|counted)|"
     r"we received|i see|we have|we've had|we've got)\s+)*(?:just |only )?"
-    rf"(?:the\s+)?(?P<number>both|none|neither|nil|once|twice|thrice|{_NUMBER})\b(?!\s*[:.]\d|\s+[a-z]*(?:hour|minute|o'clock))"
+    rf"(?:the\s+|oh |haha,? )?(?P<number>both|none|neither|nil|zero|a single one|once|twice|thrice|{_NUMBER})\b(?!\s*[:.]\d|\s+[a-z]*(?:hour|minute|o'clock))"
     r"(?=\s*(?:[:,.;!(–—-]|$|of them|in total|so far|yet|times|up to now|thus far|today|"
     r"altogether|overall|as of))",
     re.I,
@@ -57,6 +58,7 @@ _NAMED = {
     "just a": 1,
     "only a": 1,
     "a single": 1,
+    "a single one": 1,
     "both": 2,
     "none": 0,
     "neither": 0,
@@ -92,15 +94,33 @@ def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
 
 def _noun(word: str) -> str:
     plain = word.lower().replace("-", "")
+    if plain == "of us":
+        return "passenger"
     if plain.startswith(("piece", "suitcase")):
         return "bag"
-    return "passenger" if plain.startswith(("people", "person", "travel")) else plain
+    return "passenger" if plain.startswith(("people", "person", "travel", "pax")) else plain
+
+
+_TIMES = re.compile(r"\bhow (?:often|many times)\b", re.I)
+_ALONE = re.compile(
+    r"\b(?:only|just) (?:you|yourself|the one)\b|\b(?:solo|alone|on your own|by yourself)\b|\b(?P<both>both|two) of you\b",
+    re.I,
+)
 
 
 def bare(question: str, clause: Clause) -> Iterator[Said]:
     """A count without its noun, `Just the one.`, of what the question asked how many there are."""
     asked, found = _ASKED.search(question), bare_number(clause)
-    if asked and found:
+    times = _TIMES.search(question) and channel_asked(question)
+    if times and found:
+        word = found["number"].lower()
+        many = _NAMED[word] if word in _NAMED else number(word)
+        noun = "message" if times == "any" else times
+        yield said(clause, "count", f"{many} {noun}", found.span("number"))
+    elif asked and (alone := _ALONE.search(clause.text)) and _noun(asked["noun"]) == "passenger":
+        many = 2 if alone["both"] else 1
+        yield said(clause, "count", f"{many} passenger", alone.span())
+    elif asked and found:
         word = found["number"].lower()
         many = _NAMED[word] if word in _NAMED else number(word)
         state = (asked["said"] or "").lower().replace("canceled", "cancelled")

@@ -16,6 +16,7 @@ from agent.judge import flight_verdicts
 from agent.judge.bench import Bench
 from agent.judge.clauses import Clause, clauses, supposed
 from agent.judge.polarity import denied
+from agent.prompts import word_list
 from pipeline.images import Row
 
 
@@ -68,6 +69,8 @@ _HANDLER = re.compile(
     r"(?P<name>[A-Z][a-z]+)\b(?! at\b)"
     r"|\b(?P<who>[A-Z][a-z]+)\s+(?:took|handled|answered|picked up|dealt with|spoke|logged|was the one)\b"
 )
+_WHO = re.compile(r"\bwho(?:'d|'s|m)?\b", re.I)
+_NAME = re.compile(r"(?:(?<=[a-z,:] )|^\W*)(?P<name>[A-Z][a-z]{2,})\b(?P<who>)")
 _NO_NAMES = {"I", "We", "You", "It", "He", "She", "They", "That", "This", "Who", "Someone", "Nobody", "The", "Our", "One"}
 
 
@@ -75,8 +78,11 @@ def _handler(bench: Bench, clause: Clause) -> Iterator[Claim]:
     known = {row["handled_by"] for row in bench.scope.interactions if row["handled_by"]}
     if "contact" not in bench.topics or not known:
         return
-    for found in _HANDLER.finditer(clause.text):
+    asked_who = _WHO.search(bench.question)
+    for found in (_NAME if asked_who else _HANDLER).finditer(clause.text):
         name = found["name"] or found["who"]
+        if asked_who and (name.lower() in word_list("common") or name in bench.question):
+            continue
         if name not in _NO_NAMES and not supposed(clause, found.start()):
             right = any(name in who.split() for who in known)
             place = clause.start + found.start("name" if found["name"] else "who")
@@ -120,7 +126,7 @@ _WEATHER = {"weather", "snow", "ice", "fog", "wind"}
 _CAUSE = re.compile("|".join(rf"\b(?P<{name}>{words})\b" for name, words in _CAUSES.items()), re.I)
 _BECAUSE = re.compile(
     r"\b(?:because|due to|owing to|reasons?|caus\w+|result of|thanks to|forced|keeping|held up|on account of|"
-    r"behind|blame\w*|down to|since|needs?|has to be|awaiting|waiting)\b|[-–—:(/]",
+    r"attribut\w+|behind|blame\w*|down to|since|needs?|has to be|awaiting|waiting)\b|[-–—:(/]",
     re.I,
 )
 _WHY = re.compile(r"\bwhy\b|\breasons?\b|\bcaus\w+|\bhold-?up\b|\bhow come\b|\bwhat for\b", re.I)

@@ -71,7 +71,7 @@ _AFTER_NOUN = re.compile(
     re.I,
 )
 _NOBODY = re.compile(
-    r"\bnothing\b[^.;]*\b(?:refunded|paid out|cancelled)|\b(?:nobody|no one|no customer|"
+    r"\bnot a single one\b|\bclean sheet\b|\bnone at all\b|\bnothing\b[^.;]*\b(?:refunded|paid out|cancelled)|\b(?:nobody|no one|no customer|"
     r"no passenger)\b[^.;]*\bcomplain",
     re.I,
 )
@@ -83,13 +83,15 @@ _CHANNEL = re.compile(
 )
 _CHANNELS = {"twitter": "tweet", "x": "tweet", "phone": "call", "phone call": "call"}
 _PLACE = r"(?:[A-Z]{3}|[A-Z][\w'’]+(?: [A-Z][\w'’]+)*)"
-_ROUTE = re.compile(rf"\b(?P<from>{_PLACE})\s?(?:to|-|–|→|->)\s?(?P<to>{_PLACE})\b")
+_ROUTE = re.compile(
+    rf"\b(?:between )?(?P<from>{_PLACE})\s?(?:to|-|–|→|->|/|and)\s?(?P<to>{_PLACE})\b"
+)
 _HOW_MANY = re.compile(
     rf"^\**[\s,:(]*(?:route )?(?:(?:with|has|had|at|is|leads with)\s+)?(?:only |just )?"
     rf"(?P<number>{_NUMBER})\s*(?:delay|flight|late|\)|,|\.|;|$| and|\*)",
     re.I,
 )
-_NO_DELAYS = re.compile(r"\b(?:no|none of (?:the|our)) (?:route|flight|delay)s?\b|no delays", re.I)
+_NO_DELAYS = re.compile(r"\ball\b[^.;]*\b(?:on time|punctual\w*|on schedule|as planned)|\b(?:no|none of (?:the|our)) (?:route|flight|delay)s?\b|no delays", re.I)
 _MANY = re.compile(r"\b(?:about|around|some|roughly|approximately|nearly|almost|up to)\s+$", re.I)
 _LEAST = re.compile(r"\b(?:over|more than|at least)\s+$", re.I)
 
@@ -178,7 +180,7 @@ def _routes(clause: Clause) -> Iterator[Said]:
 
 def _value(words: str) -> int:
     plain = words.lower().replace(",", "")
-    if plain in ("a", "an", "a single"):
+    if plain in ("a", "an", "a single", "a single one", "once", "only a", "just a"):
         return 1
     return 0 if re.fullmatch(_NONE, plain) else number(plain)
 

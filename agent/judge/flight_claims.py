@@ -37,14 +37,17 @@ _STATUS: tuple[tuple[str, str], ...] = (
         r"no (?:known |reported )?(?:issues|disruptions?|changes to (?:your|the) (?:flight|"
         r"departure))|(?:as|according to) (?:planned|scheduled|plan|schedule)|"
         r"punctual(?:ly)?"
-        r"|no delays?|without (?:a |any )?delay|to schedule",
+        r"|on sched\b|running (?:fine|smoothly|normally|to plan)|(?:as|business as) (?:normal|usual)|"
+        r"still on for|all (?:good|clear|fine|well)\b|bang on|"
+        r"no delays?|without (?:a |any )?delay|to schedule",
     ),
     (
         "delayed",
         r"(?<!no )(?<!without )(?<!any )delay(?:ed|s)?\b|dlyd?\b|"
         r"(?:running|is|be|are|departed|leaving|left|"
         r"hours?|minutes?|mins?|min|h|hrs?) late\b|behind schedule|pushed back|postponed|held up|"
-        r"later than (?:planned|scheduled)|running behind|slipped|"
+        r"later than (?:planned|scheduled)|(?:running|is|are|now|a (?:bit|tad|little)) behind|slipped|"
+        r"pushed (?:to|until|out)|knocked back|bumped to|rescheduled|"
         r"put back|moved back",
     ),
     (
@@ -59,7 +62,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
     ),
     (
         "landed",
-        r"landed|touched down|wheels down|(?:is|are|safely|already|now|back) on the ground|got in\b|(?:has|have|had|already|"
+        r"landed|touched down|wheels down(?= in\b|[.,!;]|$)|on the ground (?:in|at|since)|(?:is|are|safely|already|now|back) on the ground|got in\b|(?:has|have|had|already|"
         r"just) (?:already |just )?arrived|"
         r"(?<=n't )arrived|(?<=not )arrived|(?<=not yet )arrived|(?<=n't yet )arrived|"
         r"arrived (?:at|in|on)\b",
@@ -211,7 +214,7 @@ _OTHER += (
     r"scan\w*|seen|check\w*|be at\b|turn up|head (?:to|for)|bag drop|as of|update\w*|"
     r"board\w*|gate closes?|closes|refund\w*|"
 )
-_OTHER += r"voucher|issued|credited|paid|hand(?:ed)? in|cancel\w*|located|found|since|handled"
+_OTHER += r"voucher|issued|credited|paid|hand(?:ed)? in|announced|published|changed|cancel\w*|located|found|since|handled"
 _ROLE = re.compile(
     rf"\b(?:(?P<other>{_OTHER})|(?P<arrival>{_ARRIVE})|(?P<departure>{_DEPART}))", re.I
 )
@@ -334,6 +337,7 @@ _DELAYED_BY = re.compile(
     + _ABOUT,
     re.I,
 )
+_DELAY_OF = re.compile(r"\b(?:delay|hold-?up|wait)\b[^,;.]{0,40}$", re.I)
 _ROUGHLY = re.compile(
     r"\b(?:about|around|some|roughly|approximately|approx\.?|almost|nearly|under|over|more than|"
     r"just|good|well|excess of)\s+$",
@@ -352,7 +356,7 @@ def _delays(clause: Clause, *, asked: bool) -> Iterator[Said]:
     for one in durations(clause.text):
         before, after = clause.text[: one.start], clause.text[one.end :]
         bare = asked and not _OF_OTHER_LENGTH.search(before) and not _AGO.match(after)
-        named = _LATE.match(after) or _DELAYED_BY.search(before)
+        named = _LATE.match(after) or _DELAYED_BY.search(before) or _DELAY_OF.search(before)
         if not (bare or named) or supposed(clause, one.start):
             continue
         exact = one.exact and not _ROUGHLY.search(before)
@@ -367,7 +371,7 @@ _GATE = re.compile(
     rf"(?P<code>{_GATE_CODE})(?![\w:]|\.\d)",
     re.I,
 )
-_GATE_LOOSE = re.compile(r"\b(?:from|at|to)\s+(?P<code>[A-Z]\d{1,3})(?![\w:])")
+_GATE_CAPITAL = re.compile(r"(?<![\w])(?P<code>[A-F]\d{1,2})(?![\w:]|\.\d)")
 _GATE_BARE = re.compile(r"(?<![\w])(?P<code>[A-Z] ?\d{1,3}|[a-z]\d{1,3})(?![\w:]|\.\d)")
 _NO_GATE = re.compile(
     r"\bgates?\b[^.;]{0,30}?(?:\bnot|n't|\byet to|\bstill to|\bto be) (?:yet )?(?:be |been )?"
@@ -385,10 +389,7 @@ def gates(clause: Clause, topics: set[str]) -> Iterator[Said]:
         yield said(clause, "gate", "", found.span())
         return
     patterns = [_GATE]
-    if re.search(r"\b(?:gate|board\w*|leav\w+|depart\w*)\b", clause.text, re.I):
-        patterns.append(_GATE_LOOSE)
-    if "gate" in topics:
-        patterns.append(_GATE_BARE)
+    patterns.append(_GATE_BARE if "gate" in topics else _GATE_CAPITAL)
     for pattern in patterns:
         for found in pattern.finditer(clause.text):
             place = found.start("code")

@@ -9,7 +9,7 @@ import re
 
 NOT = (
     r"(?:\b(?:not|no longer|never|no|nor|neither|nothing|none|isn't|wasn't|hasn't|hadn't|aren't|"
-    r"without|yet to|zero|nobody|cannot)\b|n't\b)"
+    r"without|yet to|zero|nobody|cannot|zilch|nada|zip|nil|nope)\b|n't\b)"
 )
 _BEFORE = re.compile(NOT + r"(?:\W+(?!but\b)\w+){0,6}\W*$", re.I)
 _AFTER = re.compile(

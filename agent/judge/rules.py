@@ -22,7 +22,7 @@ from pipeline.images import Row
 _NOTIONS = {
     "cancel": r"cancel\w*|called off|scrubbed|our doing|our fault",
     "rebook": r"rebook\w*|re-book\w*|another flight|switch\w*|mov(?:e|ed|ing)|different flight|new flight|transfer",
-    "change": r"chang\w*|your (?:own )?plans|yourself|voluntar\w*|of your own|own (?:choice|accord|reasons?)",
+    "change": r"chang\w*|alter\w*|switching|your (?:own )?plans|yourself|voluntar\w*|of your own|own (?:choice|accord|reasons?|wish)",
     "bag": r"bags?|baggage|suitcases?|luggage|pieces?|cases?|trolley|backpack|hold",
     "second": r"second|extra|additional|another bag|two|more than one|further|2nd|each further",
     "cabin": r"cabin|carry-?on|hand (?:bag|luggage|baggage)|on board|overhead",
@@ -32,10 +32,11 @@ _NOTIONS = {
     "delay": r"delay\w*|late|wait\w*|hold-?up",
 }
 _PATTERNS = {name: re.compile(rf"\b(?:{words})\b", re.I) for name, words in _NOTIONS.items()}
+_UNITS = r"hours?|hrs?|h\b|days?|weeks?|kg|kilos?|bags?|pieces?|flights?|minutes?|of\b|cabin|is\b"
 _QUANTITY = re.compile(
     rf"(?P<sign>[$€£])\s?(?P<a>\d+(?:\.\d\d)?)|"
-    rf"\b(?P<b>{IN_WORDS}|\d+(?:\.\d\d)?|an?|one)[\s-]*"
-    r"(?P<unit>hours?|hrs?|h|days?|kg|kilos?|kilograms?|USD|dollars?|bucks?|EUR|euros?)\b|"
+    rf"\b(?P<b>{IN_WORDS}|\d+(?:\.\d\d)?|an?(?: whole| full)?|one)[\s-]*"
+    r"(?P<unit>hours?|hrs?|h|days?|weeks?|kg|kilos?|kilograms?|USD|dollars?|bucks?|EUR|euros?)\b|"
     r"\bUSD\s?(?P<c>\d+(?:\.\d\d)?)",
     re.I,
 )
@@ -53,7 +54,7 @@ _COSTS = re.compile(
     r"\byou(?:'ll| will| would)? (?:have to|must|need to) pay|\byou(?:'d| would) (?:have to )?pay",
     re.I,
 )
-_HOURS = 24
+_HOURS, _DAYS = 24, 7
 
 
 def verdicts(bench: Bench) -> Iterator[Claim]:
@@ -61,9 +62,9 @@ def verdicts(bench: Bench) -> Iterator[Claim]:
     asked = "policy" in bench.topics
     rules = [rule for row in bench.scope.policies for rule in _rules(bench, row)]
     for sentence in sentences(bench.answer):
-        if is_disclaimed(sentence.text) or is_offer(sentence.text):
+        said = _read(sentence.text, money=asked and bool(_HOW_MUCH.search(bench.question)))
+        if is_offer(sentence.text) or (is_disclaimed(sentence.text) and not said.quantities):
             continue
-        said = _read(sentence.text)
         about = _read(f"{bench.question} {sentence.text}") if asked else said
         if not asked and (len(about.notions) < _ENOUGH or not said.quantities):
             continue
@@ -92,11 +93,23 @@ class _Rule:
     before: Sequence[tuple[_Told, Change]]
 
 
-def _read(text: str) -> _Told:
+_HOW_MUCH = re.compile(r"\bhow much\b|\bcosts?\b|\bfees?\b|\bcharge|\bwhat do (?:i|you)\b|\bprice", re.I)
+_BARE = re.compile(rf"\b(?P<b>{IN_WORDS}|\d{{1,4}})\b(?![:.]\d|\s*(?:{_UNITS}))", re.I)
+
+
+def _read(text: str, *, money: bool = False) -> _Told:
+    """What a text tells.
+
+    Args:
+        money: a price was asked for, so that a number without a unit is one.
+    """
     notions = frozenset(name for name, words in _PATTERNS.items() if words.search(text))
     free = True if _FREE.search(text) else False if _COSTS.search(text) else None
     stated = [one for one in _QUANTITY.finditer(text) if not _is_of_now(text, one)]
-    return _Told(notions, frozenset(map(_quantity, stated)), free)
+    quantities = frozenset(map(_quantity, stated))
+    if money and not quantities and (bare := _BARE.search(text)):
+        quantities = frozenset({("usd", float(number(bare["b"])))})
+    return _Told(notions, quantities, free)
 
 
 _OF_NOW = re.compile(r"\b(?:in|about|around)\s+$", re.I)
@@ -116,10 +129,10 @@ def _is_of_now(text: str, found: re.Match[str]) -> bool:
 
 def _quantity(found: re.Match[str]) -> tuple[str, float]:
     words = (found["a"] or found["b"] or found["c"]).lower()
-    many = 1.0 if words in ("a", "an") else float(words) if words[0].isdigit() else number(words)
+    many = 1.0 if words.split()[0] in ("a", "an") and "hundred" not in words else float(words) if words[0].isdigit() else number(words)
     unit = (found["unit"] or "usd").lower()[0]
-    if unit == "d" and (found["unit"] or "").lower().startswith("day"):
-        return "h", many * _HOURS
+    if (found["unit"] or "").lower().startswith(("day", "week")):
+        return "h", many * _HOURS * (_DAYS if unit == "w" else 1)
     return {"d": "usd", "u": "usd", "b": "usd", "e": "eur"}.get(unit, unit), float(many)
 
 

@@ -53,8 +53,8 @@ class Scope:
 
     @property
     def carriers(self) -> set[str]:
-        """Two-letter codes of the flights in scope."""
-        return {key[:2] for key in self.flights}
+        """Two-letter codes of the flights in scope, and their numbers."""
+        return {key[:2] for key in self.flights} | {key.split("/")[0] for key in self.flights}
 
     def told_at(self) -> set[int]:
         """Minutes of the airline's day at which the record was told something, and of now."""

@@ -17,6 +17,7 @@ _POLICY = (
     r"\bpolic|\brules?\b|allowance|allowed|entitled|\bmay i\b|can i (?:rebook|change|cancel|bring|"
     r"take|get)|have to pay|cost|\bcharged?\b|\bmeals?\b|overnight|free of charge|"
     r"(?:rebook|change)\w* (?:for )?free|carry-?on|hand luggage|"
+    r"how long (?:have|do) (?:i|we)|"
     r"\bfees?\b|how many (?:kilos|bags (?:may|can))|hotel|to rebook\b"
 )
 _CONTACT = (
@@ -27,7 +28,7 @@ _NOUNS = (
     ("policy", re.compile(_POLICY)),
     ("contact", re.compile(_CONTACT)),
     ("payment", re.compile(r"refund|voucher|money|reimburs|paid back|compensat|\bcredit")),
-    ("bag", re.compile(r"\b(?:bags?|baggage|luggage|suitcases?)\b")),
+    ("bag", re.compile(r"\b(?:bags?|baggage|luggage|suitcases?|case|stuff)\b")),
     ("tier", re.compile(r"\btier\b|\b(?:gold|silver|regular)\b|member|loyalty")),
     ("gate", re.compile(r"\bgates?\b|\b[a-f]\d{1,2}\b")),
     ("seat", re.compile(r"\bseats?\b|\bsit(?:ting)?\b|\b\d{1,2}[a-k]\b")),
@@ -39,7 +40,7 @@ _NOUNS = (
             r"\bdid i cancel|travell?ers|\bpnr\b|\breference\b"
         ),
     ),
-    ("arrival", re.compile(r"\barriv|\bland\b|\bget (?:in|to)\b|touch ?down")),
+    ("arrival", re.compile(r"\barriv|\bhit\b|\breach\b|pick(?:ing)? (?:me|us) up|\bland\b|\bget (?:in|to)\b|touch ?down")),
     ("flight_status", re.compile(r"\blate\b|delayed|on time|flights (?:are|were) cancel")),
 )
 _WISH = re.compile(
@@ -50,13 +51,13 @@ _WISH = re.compile(
 )
 _DOING = re.compile(
     r"\b(?:rebook|change|cancel|move|refund|put|switch|swap|compensat\w*|file|claim|book|pay|"
-    r"give me|do it|go ahead|voucher|money back|reimburse|send|print)\b"
+    r"give me|do it|go ahead|voucher|money back|reimburse|send|print|take|remove|add)\b"
 )
 _TELLING = re.compile(
     r"\b(?:tell|know|check|see|find|say|said|whether|if|show|look|confirm|been|was|did|when|where|"
     r"what|which|who|how|status|my (?:refund|voucher)\?)\b"
 )
-_COUNTS = re.compile(r"\bhow many\b|\bnumber of\b")
+_COUNTS = re.compile(r"\bhow (?:many|often)\b|\bnumber of\b")
 _TOGETHER = {"gate", "seat", "arrival"}  # are often asked for in one breath
 _CABIN = re.compile(r"\b(?:economy|business|class|cabin)\b")
 _HOW_LATE = re.compile(r"\bhow (?:late|delayed)\b|\b(?:late|delay(?:ed|s)?|behind)\b")
@@ -75,6 +76,12 @@ def topics_of(question: str) -> set[str]:
     more |= {"cabin"} if _CABIN.search(folded) else set()
     more |= {"delay"} if _HOW_LATE.search(folded) else set()
     return named | _meant(question, sure=bool(named)) | more
+
+
+def names_topic(question: str) -> bool:
+    """Whether a noun of a question says what it asks for."""
+    folded = fold(question)
+    return any(words.search(folded) for _, words in _NOUNS) or bool(_figure_asked(folded))
 
 
 def _meant(question: str, *, sure: bool) -> set[str]:
@@ -112,7 +119,15 @@ def _figure_asked(folded: str) -> Kind | None:
     """The figure of the whole airline that a question asks for; not one of the customer's own."""
     if _MINE.search(folded):
         return None
-    return next((kind for kind, words in _FIGURES if words.search(folded)), None)
+    named = next((kind for kind, words in _FIGURES if words.search(folded)), None)
+    return named or next((kind for kind, words in _ANY if words.search(folded)), None)
+
+
+_ANY: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("cancelled_flights", re.compile(r"\bany (?:cancellations|(?:\w+ )*flights cancel)")),
+    ("refunds", re.compile(r"\bany refunds\b(?! (?:for|to) )|did we refund")),
+    ("delays_by_route", re.compile(r"\bany (?:delays\b|(?:of (?:your|our|the) )?flights (?:\w+ )*(?:delayed|late))")),
+)
 
 
 _MINE = re.compile(

@@ -11,14 +11,14 @@ from agent.judge.clauses import Clause, Said, said, supposed
 from agent.judge.flight_claims import LOCATOR
 from agent.judge.numbers import IN_WORDS, number
 from agent.judge.past import told_as_past
-from agent.judge.polarity import NOT
+from agent.judge.polarity import NOT, denied
 from agent.judge.topics import RECORDED
 from agent.words import fold
 from pipeline.clock import airports
 
 _NOT_NEAR = re.compile(NOT + r"(?:\s+\w+){0,2}\s*$", re.I)
 _FREE = re.compile(
-    r"(?:,? (?:and |or )?\d{1,2}[A-K])*\s+(?:is|are|was|were)\b(?: \w+){0,2}? "
+    r"(?:,? (?:and |or )?\d{1,2}[A-K])*\s+(?:(?:is|are|was|were)\b(?: \w+){0,2}? )?"
     r"(?:free|available|vacant|open|taken|occupied)\b",
     re.I,
 )
@@ -36,7 +36,7 @@ _SEAT_CODE = r"\d{1,2}\s?[A-K]\b"
 
 _SEATED = re.compile(r"\b(?:seat\w*|sit|sits|sitting|row)\b", re.I)
 _ROW_SEAT = re.compile(
-    rf"\brow (?P<row>\d{{1,2}}|{IN_WORDS}),? seat (?P<seat>[A-K])\b|"
+    rf"\brow (?P<row>\d{{1,2}}|{IN_WORDS})\W+(?:and )?(?:seat )?(?P<seat>[A-K])\b|"
     r"\b(?P<hyphened>\d{1,2})-(?P<letter>[A-K])\b|"
     rf"\b(?P<spoken>{IN_WORDS}) (?P<named>(?-i:[A-K]))\b",
     re.I,
@@ -64,7 +64,7 @@ def seats(clause: Clause, topics: set[str]) -> Iterator[Said]:
         at_gate = re.search(r"\bgate\s+(?:is\s+)?$", before, re.I)
         old = told_as_past(before, after, _SEAT_CODE) or _NOT_NEAR.search(before)
         seated = (
-            "seat" in topics
+            topics & {"seat", "booking"}
             or _SEATED.search(clause.sentence)
             or re.search(r"\bin\s+$", before)
             or (re.search(r"\byou\b", clause.text, re.I) and found[0].isupper())
@@ -101,11 +101,12 @@ _BARE_CABIN = re.compile(r"\b(?P<cabin>economy|premium|business|first(?= class))
 _CABIN_IN = re.compile(r"\b(?:in|fly|flying) (?P<cabin>economy|business)\b", re.I)
 _INSURED = re.compile(r"\b(?P<not>not |un|isn't |no )?(?:insured\b|insurance\b)", re.I)
 _ON_FLIGHT = re.compile(
-    r"\b(?:(?:re)?booked|re-?booked you|moved|you are|you're|you fly|you will be|travel\w*|"
+    r"\b(?:(?:re)?booked|re-?booked you|moved|transferred|switched|shifted|reassigned|hopped|bumped|all set|"
+    r"(?:seat|place|spot) on (?:tomorrow|today|tonight)'s|put|you are|you're|you fly|you will be|travel\w*|"
     r"you remain|confirmed|your (?:new |next |current )?flight(?: is| number is| will be)?|put you|"
     r"booking is|seat|seated|new flight(?: is)?)"
-    r"(?:\s+(?:now|still|again|over|across|you|him|her|them|\w+ class|\d{1,2}[A-K]|seat))*"
-    r"(?:\s+(?:on|onto|to|in|with|for|is|from \w{2} ?\d+ (?:on)?to))*(?:\s+flight)?[\s:,]*$",
+    r"(?:\s+(?:now|still|again|over|across|you|him|her|them|\w+ class|\d{1,2}[A-K]|seat|from|the|\d{2,4}))*"
+    r"(?:\s+(?:the|on|onto|to|in|with|for|is|from \w{2} ?\d+ (?:on)?to))*(?:\s+flight)?[\s:,]*$",
     re.I,
 )
 _OFF_FLIGHT = re.compile(
@@ -164,7 +165,8 @@ def _cabin_and_insurance(clause: Clause) -> Iterator[Said]:
         for found in _INSURED.finditer(clause.text):
             general = _COVERS.match(clause.text[found.end() :])
             if not general and not supposed(clause, found.start()):
-                no = found["not"] or _NEGATED.search(clause.text[: found.start()])
+                no = found["not"] or denied(clause.text, *found.span())
+                no = no or _NEGATED.search(clause.text[: found.start()])
                 yield said(clause, "insurance", "no" if no else "yes", found.span())
 
 
@@ -178,7 +180,8 @@ def flights(clause: Clause, topics: set[str]) -> Iterator[Said]:
             continue
         if _OFF.match(clause.text[one.end :]):
             continue
-        named = "booking" in topics and not before.strip()
+        alone = re.match(r"\W*$|,", clause.text[one.end :])
+        named = "booking" in topics and not before.strip() and alone
         on = (named or _ON_FLIGHT.search(before)) and not _OFF_FLIGHT.search(before)
         if on and not supposed(clause, one.start) and not re.search(r"\bcan (?:put|move)", before):
             yield said(clause, "flight", one.key, (one.start, one.end))
@@ -193,7 +196,8 @@ _BAG_STATUS = (
     (
         "checked",
         r"(?:was|is|been|were|are) checked(?:[- ]in)?\b|checked(?: it| them| your bag| the bag)?[- ]in\b|"
-        r"handed(?: it| them)? in\b",
+        r"(?:handed|dropped|gave|brought|turned|taken)(?: it| them| the bag| your bag)? (?:in|off|over(?! to you))\b|"
+        r"you(?:'ve| have)?(?:n't| not| never| yet to)? (?:handed|hand|dropped|drop)(?: it| them)? (?:over|off)|presented at|checked[- ]in",
     ),
     (
         "misrouted",
@@ -204,7 +208,7 @@ _BAG_STATUS = (
         "located",
         r"located|last seen|been found|was found|is found|last scanned|was scanned|tracked",
     ),
-    ("delivered", r"delivered|handed over|returned to you|brought to you|with you again"),
+    ("delivered", r"delivered|handed over to you|returned to you|brought to you|with you again"),
 )
 _BAG_PATTERNS = tuple((value, re.compile(rf"\b(?:{p})", re.I)) for value, p in _BAG_STATUS)
 _PAST_PERFECT = re.compile(

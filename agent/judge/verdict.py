@@ -18,7 +18,7 @@ from agent.judge import asked, bind, policies, scope
 from agent.judge.bench import Bench
 from agent.judge.claims import by_bare_count, by_yes_or_no, claims
 from agent.judge.history import History
-from agent.judge.topics import topics_of
+from agent.judge.topics import names_topic, topics_of
 from pipeline import schema
 from pipeline.schema import Database
 from pipeline.store import Arm
@@ -52,7 +52,8 @@ class Judge:
             if "count" in topics:
                 said = by_bare_count(question, answer, said, about.carriers) + said
             said = by_yes_or_no(question, answer, said, about.carriers, topics) + said
-            bench = Bench(self._database, history, about, question, answer, said, topics)
+            sure = names_topic(question)
+            bench = Bench(self._database, history, about, question, answer, said, topics, sure)
             found = bind.verdicts(bench)
             found += asked.missing(bench, found)
         return Verdict(status=_status(found), claims=found)
