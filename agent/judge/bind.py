@@ -6,7 +6,7 @@ text before it named, else the question; else about the customer's next flight, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from agent.answer import Claim
 from agent.judge import counts, details, figures, flight_verdicts, policies, trip_verdicts
@@ -61,9 +61,34 @@ def verdicts(bench: Bench) -> list[Claim]:
     judged = [(said, _OF[said.attribute](bench, said)) for said in bench.said]
     found = [claim for said, claim in judged if claim and not _is_doubtful(bench, said, claim)]
     found = _as_told_last(found, {one.start for one in bench.said if one.guessed})
-    implied = flight_verdicts.left_behind(bench)
-    implied_too = [implied] if implied else []
-    return [*found, *implied_too, *details.verdicts(bench), *policies.verdicts(bench)]
+    told = policies.verdicts(bench)
+    found = [one for one in found if not _is_of_rule(one, told)]
+    told = [one for one in told if not _is_of_case(one, found)]
+    implied = flight_verdicts.left_behind(bench, found)
+    return [*found, *([implied] if implied else []), *details.verdicts(bench), *told]
+
+
+def _is_of_rule(claim: Claim, rules: Sequence[Claim]) -> bool:
+    """Whether what seems wrong of the customer's own is a length or an amount in a rule."""
+    return claim.status == "wrong" and claim.attribute in _QUANTITIES and any(
+        rule.status != "wrong" and _within(claim, rule) for rule in rules
+    )
+
+
+def _is_of_case(rule: Claim, found: Sequence[Claim]) -> bool:
+    """Whether what seems a wrong rule is a sentence about the customer's own flight or payment."""
+    return rule.status == "wrong" and any(
+        one.attribute in _QUANTITIES | _OF_FLIGHT and one.status != "wrong" and _within(one, rule)
+        for one in found
+    )
+
+
+_QUANTITIES = {"delay", "payment", "count"}
+
+
+def _within(one: Claim, other: Claim) -> bool:
+    spans = one.start, one.end, other.start, other.end
+    return None not in spans and other.start <= one.start < other.end  # type: ignore[operator]
 
 
 def _as_told_last(found: list[Claim], guessed: set[int]) -> list[Claim]:

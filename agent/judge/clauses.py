@@ -40,7 +40,8 @@ class Said:
     are the minutes of the day that a time may mean, `exact` whether a length of time is to the
     minute, `at_least` whether a time or a length is a lower bound ("not before 17:00"), `guessed`
     whether no word tells what a time is of. A negated value says that it is not so, and
-    `sees_nothing` that its speaker only finds nothing of the sort.
+    `sees_nothing` that its speaker only finds nothing of the sort. `from_now` are the minutes of
+    a time that is told as a length from now ("in about two hours").
     """
 
     attribute: Attribute
@@ -54,6 +55,7 @@ class Said:
     at_least: bool = False
     guessed: bool = False
     sees_nothing: bool = False
+    from_now: int | None = None
 
     @property
     def flight(self) -> str | None:

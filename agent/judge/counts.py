@@ -23,7 +23,7 @@ _NOUN = (
     r"voucher|refund"
 )
 _COUNT = re.compile(
-    rf"\b(?P<number>both|none|neither|(?:just|only) an?|a single|"
+    rf"\b(?P<number>both|none|neither|(?:just|only) an?|a single|a lone|"
     rf"{_NUMBER})\s+(?:single )?(?P<of>of\s+(?:your|the)\s+(?:{_NUMBER}\s+)?)?"
     rf"(?P<noun>{_NOUN})s?\b(?P<state>[^,.;:]{{0,40}}?\b(?P<said>cancell?ed|delayed))?",
     re.I,
@@ -58,6 +58,7 @@ _NAMED = {
     "just a": 1,
     "only a": 1,
     "a single": 1,
+    "a lone": 1,
     "a single one": 1,
     "both": 2,
     "none": 0,
@@ -82,7 +83,8 @@ def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
         paid = "payment" in topics and found["noun"].lower() in _PAYMENTS
         only = re.search(r"\b(?:exactly|only|just)\b", clause.text[: found.end("number")], re.I)
         heard = "contact" in topics and only and _noun(found["noun"]) in _CHANNELS
-        asked = "count" in topics or paid or heard or (found["of"] and found["said"])
+        has = _noun(found["noun"]) in topics & {"booking", "bag"} and re.search(r"\byou(?: have|'ve)\b", clause.text, re.I)
+        asked = "count" in topics or paid or heard or has or (found["of"] and found["said"])
         if not asked or supposed(clause, found.start()):
             continue
         word = found["number"].lower()
@@ -102,6 +104,7 @@ def _noun(word: str) -> str:
 
 
 _TIMES = re.compile(r"\bhow (?:often|many times)\b", re.I)
+_WROTE = re.compile(r"\bmessage|\bcontact|\bwr[oi]te|\bheard?\b|\bcomplain|in touch", re.I)
 _ALONE = re.compile(
     r"\b(?:only|just) (?:you|yourself|the one)\b|\b(?:solo|alone|on your own|by yourself)\b|\b(?P<both>both|two) of you\b",
     re.I,
@@ -112,6 +115,8 @@ def bare(question: str, clause: Clause) -> Iterator[Said]:
     """A count without its noun, `Just the one.`, of what the question asked how many there are."""
     asked, found = _ASKED.search(question), bare_number(clause)
     times = _TIMES.search(question) and channel_asked(question)
+    if times == "any" and not _WROTE.search(question):
+        return
     if times and found:
         word = found["number"].lower()
         many = _NAMED[word] if word in _NAMED else number(word)

@@ -21,14 +21,14 @@ _NOUNS = (
     r"(?P<any>complaints?|messages?|posts?|notes? from you|feedback|letters?)"
 )
 _NOUN = re.compile(
-    r"(?<!to )(?<!will )(?<!can )(?<!please )(?<!by )(?<!via )(?<!a )(?<!me )(?<!could )"
+    r"(?<!to )(?<!will )(?<!can )(?<!please )(?<!by )(?<!via )(?<!me )(?<!could )"
     rf"\b(?:{_NOUNS})\b",
     re.I,
 )
 _VERB = re.compile(
     r"(?<!if )(?<!when )(?<!until )(?<!before )(?<!as )\byou(?:'ve| have|'d| had| did)?"
     r"(?:n't|(?: also| just| already| first| last| actually| never| not| did))*\s+(?:(?P<tweet>tweet(?:ed)?)|"
-    r"(?P<call>call(?:ed)?|phoned?|rang|spoke|spoken|talked|were on the phone)|(?P<email>e-?mail(?:ed)?|mailed)|"
+    r"(?P<call>call(?:ed)?|phoned?|rang|rung|gave us a (?:buzz|ring|call|shout)|spoke|spoken|talked|were on the phone)|(?P<email>e-?mail(?:ed)?|mailed)|"
     r"(?P<any>wrote|written|posted|messaged|complained|contacted|got in touch|reached out|told us|"
     r"asked us|asked when|asked to|voiced|vented))\b",
     re.I,
@@ -52,6 +52,9 @@ _IT = re.compile(
 _OURS = re.compile(r"\b(?:our|us|we|i)(?:'ll| will| can| could)?\s+(?:reply|repl\w+|answer|send|sent|own)\b", re.I)
 
 
+_GIVE = re.compile(r"\b(?:give|call|send|drop|write|make|place)\s+(?:us |me |them |you )?(?:an?\s+|the\s+)?$", re.I)
+
+
 def contacts(clause: Clause, topics: set[str]) -> Iterator[Said]:
     """Contacts that the text says there are, or are not (negated).
 
@@ -64,6 +67,8 @@ def contacts(clause: Clause, topics: set[str]) -> Iterator[Said]:
             channel = str(found.lastgroup)
             thanked = _THANKS.search(clause.text[: found.start()]) and channel not in ("any", "chat")
             if not asked and not thanked:
+                continue
+            if _GIVE.search(clause.text[: found.start()]):
                 continue
             if supposed(clause, found.start()) or _OURS.search(clause.text[: found.start()]):
                 continue

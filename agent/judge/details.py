@@ -70,7 +70,7 @@ _HANDLER = re.compile(
     r"|\b(?P<who>[A-Z][a-z]+)\s+(?:took|handled|answered|picked up|dealt with|spoke|logged|was the one)\b"
 )
 _WHO = re.compile(r"\bwho(?:'d|'s|m)?\b", re.I)
-_NAME = re.compile(r"(?:(?<=[a-z,:] )|^\W*)(?P<name>[A-Z][a-z]{2,})\b(?P<who>)")
+_NAME = re.compile(r"(?:(?<=[a-z,:] )|^\W*)(?P<name>[A-Z][a-z]{2,})\b(?!['’-])(?P<who>)")
 _NO_NAMES = {"I", "We", "You", "It", "He", "She", "They", "That", "This", "Who", "Someone", "Nobody", "The", "Our", "One"}
 
 
@@ -120,7 +120,8 @@ _CAUSES = {
     "strike": r"strikes?|industrial action|walk-?out",
     "inbound": r"(?:late|late-arriving|incoming|inbound) (?:aircraft|plane|crew|flight)",
     "computer": r"computer|software|it outage|system failure",
-    "medical": r"medical|sick passenger",
+    "medical": r"medical|sick\w*|\bill(?:ness)?\b|unwell",
+    "train": r"trains?|rail",
 }
 _WEATHER = {"weather", "snow", "ice", "fog", "wind"}
 _CAUSE = re.compile("|".join(rf"\b(?P<{name}>{words})\b" for name, words in _CAUSES.items()), re.I)
@@ -140,7 +141,7 @@ def asks_why(question: str) -> bool:
 def _reasons(bench: Bench, clause: Clause) -> Iterator[Claim]:
     """Causes that a clause gives for what became of a flight."""
     rows = _with_reason(bench)
-    if not rows or not (clause.flights or bench.topics & _OF_FLIGHT):
+    if not rows or not (clause.flights or bench.topics & {*_OF_FLIGHT, "booking"}):
         return
     why = asks_why(bench.question)
     for found in _CAUSE.finditer(clause.text):
@@ -148,15 +149,16 @@ def _reasons(bench: Bench, clause: Clause) -> Iterator[Claim]:
         short = why and len(clause.text.split()) <= _FEW
         if supposed(clause, found.start()) or not (short or _BECAUSE.search(around)):
             continue
-        if denied(clause.text, *found.span()):
+        if _NOT_FOR.search(clause.text[: found.start()]):
             continue
         right = any(_same_cause(str(found.lastgroup), row["reason"]) for _, row in rows)
         if right or why:
             status, key = "current" if right else "wrong", rows[0][0]
             place = clause.start + found.start()
-            yield _claim(bench, (f"flight/{key}", "reason"), found[0], status, place)
+            yield _claim(bench, (key, "reason"), found[0], status, place)
 
 
+_NOT_FOR = re.compile(r"\b(?:not|nothing to do|no) (?:\w+ )?(?:because of|due to|with|for|by)?\W*(?:the |any )?$", re.I)
 _FEW = 6  # words of a clause that, asked why, only names the cause
 
 
@@ -167,8 +169,13 @@ def _same_cause(said: str, reason: str) -> bool:
 
 
 def _with_reason(bench: Bench) -> list[tuple[str, Row]]:
+    bookings = bench.scope.bookings if "booking" in bench.topics else {}
+    off = [(f"booking/{key}", row) for key, row in bookings.items() if row["reason"]]
+    if off:
+        return off
     keys = flight_verdicts.flights_asked(bench)
-    return [(key, bench.scope.flights[key]) for key in keys if bench.scope.flights[key]["reason"]]
+    flights = [(f"flight/{key}", bench.scope.flights[key]) for key in keys]
+    return [(key, row) for key, row in flights if row["reason"]]
 
 
 _OF_FLIGHT = {"flight_status", "departure", "arrival", "delay"}

@@ -21,7 +21,7 @@ FLIGHT_NOUN = re.compile(r"\b(?:flight|plane|aircraft|departs?|leaves?|departure
 _STATUS: tuple[tuple[str, str], ...] = (
     (
         "cancelled",
-        r"cancell?ed|cxld?|canx|cnx|snowed off|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
+        r"cancell?ed|(?:did|does|will) not operate|axe fell|pull(?:ed)? the plug|cxld?|canx|cnx|snowed off|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
         r"(?:had|have|forced) to cancel|(?:forced|caused|obliged|made|led) us to cancel|"
         r"called off|scrubbed|scrapped|axed|binned|canned|dead\b|grounded|a no-go|"
         r"(?:not|n't) (?:going to happen|going anywhere|take place|be operated|be running)|"
@@ -219,7 +219,7 @@ _ROLE = re.compile(
     rf"\b(?:(?P<other>{_OTHER})|(?P<arrival>{_ARRIVE})|(?P<departure>{_DEPART}))", re.I
 )
 _PLANNED = re.compile(
-    r"\b(?:instead of|was to|were to|was due|were due|was set|originally|was scheduled|had been|"
+    r"\b(?:instead of|(?<!about )original|(?:were|was) due at|you were due|was to|were to|was due|were due|was set|originally|was scheduled|had been|"
     r"(?<!now )(?<!is )planned|"
     r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted|"
     r"delayed|put back|rescheduled|slipped) from|"
@@ -263,9 +263,26 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
         words = _with_verb(clause.text, one.start), one.end
         value = clause.text[one.start : one.end]
         guessed = not _is_named(clause.text[last_end : one.start], after)
-        more = {"minutes": one.minutes, "at_least": at_least, "guessed": guessed}
+        minutes = _about(one.minutes) if _NEARLY.search(before) else one.minutes
+        more = {"minutes": minutes, "at_least": at_least, "guessed": guessed}
         yield said(clause, attribute, value, words, **more)
+    yield from _relative(clause, topics)
     yield from _delays(clause, asked="delay" in topics)
+
+
+_IN_SOME = re.compile(r"\b(?:in|within|for another)\s+(?:just |a |bit |little |good |tad )*(?:\w+ )?$", re.I)
+_TO_GO = re.compile(r"^\s*(?:to go|from now|left|until|till|before you)\b", re.I)
+_GOING = re.compile(rf"\b(?:{_DEPART}|airborne|skyward|in the air|going|boarding ends|off)\b", re.I)
+
+
+def _relative(clause: Clause, topics: set[str]) -> Iterator[Said]:
+    """`You leave in about two hours`, `an hour to go`: a departure counted from now."""
+    for one in durations(clause.text):
+        before, after = clause.text[: one.start], clause.text[one.end :]
+        of_departure = "departure" in topics or _GOING.search(clause.text)
+        if of_departure and (_IN_SOME.search(before) or _TO_GO.match(after)):
+            if not supposed(clause, one.start) and not _LATE.match(after):
+                yield said(clause, "departure", clause.text[one.start : one.end], (one.start, one.end), from_now=one.minutes)
 
 
 def _is_named(before: str, after: str) -> bool:
@@ -280,6 +297,18 @@ def _is_old(before: str, after: str, *, after_old: bool) -> bool:
     from_it = _FROM_BEFORE.search(before) and _TO_TIME.search(after)
     then = after_old and _THEN.match(before)
     return bool(_PLANNED.search(before) or from_it or then)
+
+
+_NEARLY = re.compile(
+    r"\b(?:around|about|roughly|approximately|approx\.?|circa|some time|sometime|shortly|just|soon|nearly|almost|"
+    r"a (?:bit|little|touch|tad))\s*(?:after|before|past|at)?\s*$|\b(?:after|towards?|close to)\s+$",
+    re.I,
+)
+_ROUND = 16  # minutes by which "around six" may miss
+
+
+def _about(minutes: frozenset[int]) -> frozenset[int]:
+    return frozenset(one + shift for one in minutes for shift in range(-_ROUND, _ROUND + 1))
 
 
 _RELATIVE = re.compile(  # "forty minutes before departure"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -57,13 +59,32 @@ def _goes_to(row: Row, text: str) -> bool:
     return mentions.names_place(text, row["destination"])
 
 
-def of_flight(bench: Bench, said: Said) -> Claim:
+_YOURS = re.compile(r"\b(?:you|your|yours)\b", re.I)
+_ROUND = 25  # minutes by which "in about two hours" may miss
+
+
+def _from_now(bench: Bench, said: Said) -> frozenset[int]:
+    """The minutes of the day that a time may mean, of one that is counted from now as well."""
+    if said.from_now is None:
+        return said.minutes
+    now = bench.scope.now.astimezone(bench.scope.zone)
+    at = now.hour * 60 + now.minute + said.from_now
+    return frozenset((at + shift) % _DAY for shift in range(-_ROUND, _ROUND + 1))
+
+
+_DAY = 24 * 60
+
+
+def of_flight(bench: Bench, said: Said) -> Claim | None:
     """The verdict on a claim about a flight."""
     keys, named = flights_meant(bench, said)
     scope = bench.scope
     if not keys and not named and said.value == "cancelled":  # nothing but a booking can be meant
         return trip_verdicts.of_booking(bench, replace(said, attribute="booking_status"))
+    if not keys and not named and not _YOURS.search(said.clause.sentence):
+        return None  # of which flight is not said, and the customer has none
     called_off = _called_off(bench, keys)
+    said = replace(said, minutes=_from_now(bench, said))
 
     def test(row: Row) -> bool:
         return holds.flight_holds(said, row, called_off=called_off)
@@ -78,9 +99,25 @@ def of_flight(bench: Bench, said: Said) -> Claim:
         return claim
     if other := _elsewhere(bench, said, (keys, named), test, shown):
         return other
+    if _is_of_another(bench, said, keys):
+        return None
     if said.guessed:
         return _of_other_end(bench, said) or claim
     return claim
+
+
+def _is_of_another(bench: Bench, said: Said, keys: list[str]) -> bool:
+    """Whether a clause names a place of the network that none of the flights meant goes to or from.
+
+    `The one that was cancelled goes to Chicago`, of somebody who flies to Miami.
+    """
+    places = {row[end] for row in bench.scope.flights.values() for end in _ENDS}
+    own = {bench.scope.flights[key][end] for key in keys for end in _ENDS}
+    named = {place for place in places if mentions.names_place(said.clause.text, place)}
+    return bool(named) and not named & own and not said.clause.named_here
+
+
+_ENDS = ("origin", "destination")
 
 
 def _of_other_end(bench: Bench, said: Said) -> Claim | None:
@@ -89,7 +126,7 @@ def _of_other_end(bench: Bench, said: Said) -> Claim | None:
     if said.attribute not in other:
         return None
     claim = of_flight(bench, replace(said, attribute=other[said.attribute], guessed=False))
-    return claim if claim.status != "wrong" else None
+    return claim if claim and claim.status != "wrong" else None
 
 
 def _elsewhere(
@@ -113,6 +150,8 @@ def _elsewhere(
         same = not named or key.split("/")[0] in numbers
         if same and any(test(row) for row in [*past, flights[key]]):
             true = shown(flights[keys[0]]) if keys else ""
+            if test(flights[key]) and _goes_to(flights[key], bench.question):
+                return bench.claim(said, f"flight/{key}", shown(flights[key]), "current")
             # "Your flight was cancelled, you are on EA 218 now" tells of it as of the past.
             told = said.attribute == "status" and test(flights[key]) and _tells_of_change(bench)
             status, by_event = ("current", None) if told else ("stale", by)
@@ -151,9 +190,15 @@ def _shown(attribute: str, row: Row) -> str:
     return holds.clock(row, attribute)
 
 
-def left_behind(bench: Bench) -> Claim | None:
-    """The flight that an answer to "my flight" is about, if the customer is no longer on it."""
+def left_behind(bench: Bench, found: Sequence[Claim]) -> Claim | None:
+    """The flight that an answer to "my flight" is about, if the customer is no longer on it.
+
+    Args:
+        found: the verdicts on what it says: one that is right of the booking shows that it knows.
+    """
     scope = bench.scope
+    if any(one.status == "current" and one.entity.startswith("booking/") for one in found):
+        return None
     if not bench.topics & _ASKS_OF_FLIGHT or mentions.flights(bench.question, scope.carriers):
         return None
     named = mentions.flights(bench.answer, scope.carriers)

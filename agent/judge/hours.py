@@ -38,7 +38,7 @@ _TWELVE_HOURS = re.compile(
 _HALF = re.compile(rf"\bhalf (?P<hour>{IN_WORDS}|1[0-2]|[1-9])\b", re.I)  # half seven: 7:30
 _ISH = re.compile(r"(?<![\d:.])(?P<hour>1[0-2]|[1-9])-?ish\b", re.I)
 _AT_HOUR = re.compile(  # at four, from gate C4
-    rf"\b(?:at|around|about|until|till|by|(?:pushed|moved|put|shifted|delayed|slipped|set)(?: back| out)? (?:to|for)|"
+    rf"\b(?:at|around|about|shortly after|just after|just before|shortly before|until|till|by|(?:pushed|moved|put|shifted|delayed|slipped|set)(?: back| out)? (?:to|for)|"
     rf"(?:due|set|scheduled) for)\s+(?:about |"
     rf"around )?(?P<hour>{IN_WORDS}|1[0-2]|[1-9])"
     r"(?=\s*(?:[,;!?)]|\.(?!\d)|$)|\s+(?:from|sharp|exactly|today|tonight|tomorrow|this|now|instead|but|"

@@ -19,12 +19,12 @@ _AFTER = re.compile(
     re.I,
 )
 _SEES = (
-    r"(?:see|seeing|find|found|locate|spot|have|got|aware|know|showing|come across|tell|"
+    r"(?:see|seeing|find|found|locate|spot|have (?=no|any|none)|aware|know|showing|come across|tell|"
     r"in front of me|confirm|view|access)"
 )
 _SEES_NOTHING = re.compile(
-    rf"\b(?:i|we)\b(?:'m|'ve)?[^.;]{{0,30}}?(?:{NOT}|\b(?:unable|cannot))[^.;]{{0,25}}?\b{_SEES}\b|"
-    rf"\b(?:i|we)\b(?: \w+){{0,2}} {_SEES} (?:\w+ )?{NOT}|"
+    rf"\b(?:i|we)\b(?:'m|'ve)?[^.;]{{0,30}}?(?:{NOT}|\b(?:unable|cannot))[^.;]{{0,25}}?\b{_SEES}(?:\b|(?<= ))|"
+    rf"\b(?:i|we)\b(?: \w+){{0,2}} (?:see|find|have|found|got) (?:no\b|nothing|none)|"
     rf"{NOT}(?: \w+)? (?:records?|traces?|sign|sight|evidence|information|details?) (?:of|on|about)\b|"
     r"\bnot (?:that|as far as) i\b|\b(?:not aware|unaware|unable)\b",
     re.I,

@@ -171,6 +171,7 @@ def _judged(
     units = {unit for unit, _ in said.quantities - known}
     same_unit = units & {unit for unit, _ in known}
     certain = same_unit or _contradicts(said, rule.now)
+    certain = certain and "policy" in bench.topics
     certain = certain and bool(rule.now.notions & said.notions or not said.quantities & known)
     return _claim(bench, rule, sentence, "wrong", None) if certain else None
 

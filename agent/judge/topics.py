@@ -18,7 +18,7 @@ _POLICY = (
     r"take|get)|have to pay|cost|\bcharged?\b|\bmeals?\b|overnight|free of charge|"
     r"(?:rebook|change)\w* (?:for )?free|carry-?on|hand luggage|"
     r"how long (?:have|do) (?:i|we)|"
-    r"\bfees?\b|how many (?:kilos|bags (?:may|can))|hotel|to rebook\b"
+    r"\bfees?\b|\bkilos?\b|\bweigh|what's the damage|how many (?:kilos|bags (?:may|can))|hotel|to rebook\b"
 )
 _CONTACT = (
     r"tweet|complain|\bmy (?:phone )?(?:call|e-?mail|mail|message|chat|post)\b|"

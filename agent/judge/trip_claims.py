@@ -184,7 +184,8 @@ def flights(clause: Clause, topics: set[str]) -> Iterator[Said]:
         named = "booking" in topics and not before.strip() and alone
         on = (named or _ON_FLIGHT.search(before)) and not _OFF_FLIGHT.search(before)
         if on and not supposed(clause, one.start) and not re.search(r"\bcan (?:put|move)", before):
-            yield said(clause, "flight", one.key, (one.start, one.end))
+            bare = not _ON_FLIGHT.search(before)
+            yield said(clause, "flight", one.key, (one.start, one.end), guessed=bare)
 
 
 # --- bags -----------------------------------------------------------------------------------------
@@ -306,7 +307,7 @@ _TIER = re.compile(
     re.I,
 )
 _FROM = re.compile(r"\bfrom\s+$", re.I)
-_BARE_TIER = re.compile(r"\b(?P<a>gold|silver|regular|platinum|bronze|diamond)\b", re.I)
+_BARE_TIER = re.compile(r"\b(?P<a>gold|silver|regular|platinum|bronze|diamond)(?:en)?\b", re.I)
 
 
 def tiers(clause: Clause, topics: set[str]) -> Iterator[Said]:

@@ -26,7 +26,7 @@ _NEAR = 30  # characters after a seat in which its leg may be named without a nu
 _QUOTED_WORDS = 8  # first words of a quoted message by which it is found again
 
 
-def of_booking(bench: Bench, said: Said) -> Claim:
+def of_booking(bench: Bench, said: Said) -> Claim | None:
     """The verdict on a claim about a booking: status, cabin, insurance, flight, seat."""
     rows = _bookings_meant(bench, said)
     after = said.clause.text[said.end - said.clause.start :][:_NEAR]
@@ -45,7 +45,7 @@ def of_booking(bench: Bench, said: Said) -> Claim:
         # The flight was named in another clause: it may not be the one that the seat is on.
         flight = None
         claim = bench.settle(said, "booking", rows, test, shown)
-    return claim
+    return None if claim.status == "wrong" and said.guessed else claim
 
 
 def _bookings_meant(bench: Bench, said: Said) -> list[tuple[str, Row]]:
