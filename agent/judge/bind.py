@@ -78,12 +78,13 @@ def _is_of_rule(claim: Claim, rules: Sequence[Claim]) -> bool:
 def _is_of_case(rule: Claim, found: Sequence[Claim]) -> bool:
     """Whether what seems a wrong rule is a sentence about the customer's own flight or payment."""
     return rule.status == "wrong" and any(
-        one.attribute in _QUANTITIES | _OF_FLIGHT and one.status != "wrong" and _within(one, rule)
+        one.attribute in _QUANTITIES | _TIMES and one.status != "wrong" and _within(one, rule)
         for one in found
     )
 
 
 _QUANTITIES = {"delay", "payment", "count"}
+_TIMES = {"departure", "scheduled_departure", "arrival"}
 
 
 def _within(one: Claim, other: Claim) -> bool:

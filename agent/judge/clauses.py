@@ -97,7 +97,7 @@ _SUPPOSED = re.compile(
     r"\b(?:if|in case|in the event|whenever|unless|whether|(?<!that )would(?! (?:advise|draw|like|point|note|inform|ask|add|appear|seem|be))|could|might|"
     r"should (?:you|your|we|it|the|a)\b|"
     r"when (?:we|an? airline|an? flight|flights?)|(?<!of the )flights that|any flight|"
-    r"may (?:be|still|have|well|not)|can (?:be|have|happen|take|arise|cause)|often|sometimes|usually)\b",
+    r"may (?:be|still|have|well|not)|can (?:be(?! (?:stated|confirmed|seen|found))|have|happen|take|arise|cause)|often|sometimes|usually)\b",
     re.I,
 )
 _OFFERED = re.compile(

@@ -79,6 +79,8 @@ def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
     The value is `2 flight` or, of those in a certain state, `2 flight cancelled`. Counts that the
     question did not ask for are read only of `N of your ...` in a state.
     """
+    if "booking" in topics and (all_of := _ALONE.search(clause.text)):
+        yield said(clause, "count", f"{2 if all_of['both'] else 1} passenger", all_of.span())
     for found in _COUNT.finditer(clause.text):
         paid = "payment" in topics and found["noun"].lower() in _PAYMENTS
         only = re.search(r"\b(?:exactly|only|just)\b", clause.text[: found.end("number")], re.I)

@@ -15,7 +15,9 @@ from agent.clues import content
 from agent.judge import flight_verdicts
 from agent.judge.bench import Bench
 from agent.judge.clauses import Clause, clauses, supposed
+from agent.judge.hours import times
 from agent.judge.polarity import denied
+from agent.judge.topics import asks_why
 from agent.prompts import word_list
 from pipeline.images import Row
 
@@ -24,8 +26,9 @@ def verdicts(bench: Bench) -> list[Claim]:
     """A claim for each value that the answer names, of what was asked about."""
     found: list[Claim] = []
     for clause in clauses(bench.answer, bench.scope.carriers):
-        found += [*_names(bench, clause), *_handler(bench, clause), *_reasons(bench, clause)]
-    return [*found, *_retold(bench)]
+        for read in (_names, _handler, _moments, _reasons):
+            found += read(bench, clause)
+    return [*found, *_retold(bench), *_booking_reason(bench)]
 
 
 def _claim(bench: Bench, of: tuple[str, str], said: str, status: str, start: int) -> Claim:
@@ -90,6 +93,30 @@ def _handler(bench: Bench, clause: Clause) -> Iterator[Claim]:
             yield _claim(bench, ("interaction/", "handled_by"), name, status, place)
 
 
+# --- when it was ----------------------------------------------------------------------------------
+
+_WHEN = re.compile(r"\bwhen\b|\bwhat time\b|\bhow long ago\b", re.I)
+_DATED = {"contact", "payment", "bag", "booking"}
+
+
+def _moments(bench: Bench, clause: Clause) -> Iterator[Claim]:
+    """Times at which nothing happened that the question could mean, and a day that is not today."""
+    asked = _WHEN.search(bench.question) and not bench.topics & {*_OF_FLIGHT, "gate"}
+    if not asked or not bench.topics & _DATED or supposed(clause, len(clause.text)):
+        return
+    known = {at + shift for at in bench.scope.told_at() for shift in range(-_ROUND, _ROUND + 1)}
+    known |= {at for said in bench.said for at in said.minutes if said.attribute in _ENDS}
+    for one in times(clause.text):
+        if not one.minutes & known:
+            words = clause.text[one.start : one.end]
+            yield _claim(bench, ("", "time"), words, "wrong", clause.start + one.start)
+    for found in re.finditer(r"\b(?:yesterday|last night)\b", clause.text, re.I):
+        yield _claim(bench, ("", "time"), found[0], "wrong", clause.start + found.start())
+
+
+_ROUND = 5  # minutes by which the time of an event may be rounded
+_ENDS = {"departure", "arrival", "scheduled_departure"}
+
 # --- what a message said --------------------------------------------------------------------------
 
 _RETOLD = 3  # words of a message by which an answer is known to retell it
@@ -130,13 +157,6 @@ _BECAUSE = re.compile(
     r"attribut\w+|behind|blame\w*|down to|since|needs?|has to be|awaiting|waiting)\b|[-–—:(/]",
     re.I,
 )
-_WHY = re.compile(r"\bwhy\b|\breasons?\b|\bcaus\w+|\bhold-?up\b|\bhow come\b|\bwhat for\b", re.I)
-
-
-def asks_why(question: str) -> bool:
-    """Whether a question is for a reason."""
-    return bool(_WHY.search(question))
-
 
 def _reasons(bench: Bench, clause: Clause) -> Iterator[Claim]:
     """Causes that a clause gives for what became of a flight."""
@@ -158,8 +178,21 @@ def _reasons(bench: Bench, clause: Clause) -> Iterator[Claim]:
             yield _claim(bench, (key, "reason"), found[0], status, place)
 
 
-_NOT_FOR = re.compile(r"\b(?:not|nothing to do|no) (?:\w+ )?(?:because of|due to|with|for|by)?\W*(?:the |any )?$", re.I)
+_NOT_FOR = re.compile(
+    r"\b(?:not|nothing to do) (?:\w+ )?(?:because of|due to|with|for|by)\W*(?:the |any )?$|\bno $", re.I
+)
 _FEW = 6  # words of a clause that, asked why, only names the cause
+
+
+def _booking_reason(bench: Bench) -> Iterator[Claim]:
+    """The reason of a cancelled booking, quoted or retold."""
+    for key, row in bench.scope.bookings.items() if "booking" in bench.topics else ():
+        words = content(row["reason"] or "")
+        if len(words & content(bench.answer)) >= _SOME:
+            yield _claim(bench, (f"booking/{key}", "reason"), "", "current", 0)
+
+
+_SOME = 2  # words of a reason by which an answer is known to give it
 
 
 def _same_cause(said: str, reason: str) -> bool:

@@ -21,7 +21,7 @@ FLIGHT_NOUN = re.compile(r"\b(?:flight|plane|aircraft|departs?|leaves?|departure
 _STATUS: tuple[tuple[str, str], ...] = (
     (
         "cancelled",
-        r"cancell?ed|(?:did|does|will) not operate|axe fell|pull(?:ed)? the plug|cxld?|canx|cnx|snowed off|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
+        r"cancell?ed|(?:did|does|will) not operate|axe fell|killed|off the (?:board|schedule)|'s off\b(?! at| to| the)|pull(?:ed)? the plug|cxld?|canx|cnx|snowed off|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
         r"(?:had|have|forced) to cancel|(?:forced|caused|obliged|made|led) us to cancel|"
         r"called off|scrubbed|scrapped|axed|binned|canned|dead\b|grounded|a no-go|"
         r"(?:not|n't) (?:going to happen|going anywhere|take place|be operated|be running)|"
@@ -53,7 +53,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
     (
         "departed",
         r"(?:n't|not)(?: even| yet| actually)? (?:left|departed|taken off|gone)\b|(?:has|have|had|is|it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
-        r"gone|airborne)|took off|departed\b|"
+        r"airborne)|(?:has|have|already) gone|took off|departed\b|"
         r"left\b(?= (?:at|from|on time|jfk|lga|ewr|\d))",
     ),
     (
@@ -223,7 +223,7 @@ _PLANNED = re.compile(
     r"(?<!now )(?<!is )planned|"
     r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted|"
     r"delayed|put back|rescheduled|slipped) from|"
-    r"scheduled (?:departure|time)|previously|used to|earlier than|would have|was going to|"
+    r"scheduled (?:departure|time)(?! (?:is|remains))|previously|used to|earlier than|would have|was going to|"
     r"should have (?!you)|not the|than (?:the )?|it was|which was)\b|\b(?:was|were)\W+$",
     re.I,
 )

@@ -25,9 +25,11 @@ def flights_meant(bench: Bench, said: Said) -> tuple[list[str], bool]:
     if number:
         return _of_number(scope, number, said.clause.sentence), True
     of_day = _of_day(bench, said)
+    if not of_day:
+        of_day = [key for key, row in scope.flights.items() if _goes_to(row, bench.question)]
     there = [key for key in of_day if _goes_to(scope.flights[key], said.clause.sentence)]
     if there or not _names_day(bench, said):
-        return there or scope.next_flights(), False
+        return there or scope.next_flights() or of_day, False
     return of_day[:1], True
 
 
@@ -111,10 +113,10 @@ def _is_of_another(bench: Bench, said: Said, keys: list[str]) -> bool:
 
     `The one that was cancelled goes to Chicago`, of somebody who flies to Miami.
     """
-    places = {row[end] for row in bench.scope.flights.values() for end in _ENDS}
     own = {bench.scope.flights[key][end] for key in keys for end in _ENDS}
-    named = {place for place in places if mentions.names_place(said.clause.text, place)}
-    return bool(named) and not named & own and not said.clause.named_here
+    named = mentions.places(said.clause.text)
+    here = any(mentions.names_place(place, one) for place in named for one in own)
+    return bool(named) and not here and not said.clause.named_here
 
 
 _ENDS = ("origin", "destination")
@@ -153,7 +155,8 @@ def _elsewhere(
             if test(flights[key]) and _goes_to(flights[key], bench.question):
                 return bench.claim(said, f"flight/{key}", shown(flights[key]), "current")
             # "Your flight was cancelled, you are on EA 218 now" tells of it as of the past.
-            told = said.attribute == "status" and test(flights[key]) and _tells_of_change(bench)
+            told = said.attribute == "status" and test(flights[key])
+            told = told and (_tells_of_change(bench) or not bench.topics & _NOW)
             status, by_event = ("current", None) if told else ("stale", by)
             return bench.claim(said, f"flight/{key}", true, status, by_event)
     return None
@@ -215,6 +218,7 @@ def left_behind(bench: Bench, found: Sequence[Claim]) -> Claim | None:
 
 
 _ASKS_OF_FLIGHT = {"flight_status", "departure", "arrival", "gate", "seat", "booking"}
+_NOW = _ASKS_OF_FLIGHT - {"booking"}
 
 
 def flights_asked(bench: Bench) -> list[str]:

@@ -143,6 +143,8 @@ def booking_holds(said: Said, row: Row, flight: str | None) -> bool:
 
 def bag_holds(said: Said, row: Row) -> bool:
     """Whether a claim about a bag is true of a state of it."""
+    if said.value == "checked" and said.negated:
+        return bool(row["status"] == "registered")
     if said.attribute == "bag_status":
         return bool(row["status"] == said.value) != said.negated
     there = bool(row["location"]) and same_place(said.value, row["location"])

@@ -30,6 +30,7 @@ _NOTIONS = {
     "meal": r"meals?|food|eat\w*|snacks?|lunch|dinner|sandwich|refreshments?|breakfast",
     "hotel": r"hotel\w*|overnight|night\w*|\bbed\b|sleep\w*|accommodation|stay|room|stranded|stuck",
     "delay": r"delay\w*|late|wait\w*|hold-?up",
+    "cost": r"fees?|charg\w*|free|pay\w*|costs?",
 }
 _PATTERNS = {name: re.compile(rf"\b(?:{words})\b", re.I) for name, words in _NOTIONS.items()}
 _UNITS = r"hours?|hrs?|h\b|days?|weeks?|kg|kilos?|bags?|pieces?|flights?|minutes?|of\b|cabin|is\b"
@@ -37,7 +38,8 @@ _QUANTITY = re.compile(
     rf"(?P<sign>[$€£])\s?(?P<a>\d+(?:\.\d\d)?)|"
     rf"\b(?P<b>{IN_WORDS}|\d+(?:\.\d\d)?|an?(?: whole| full)?|one)[\s-]*"
     r"(?P<unit>hours?|hrs?|h|days?|weeks?|kg|kilos?|kilograms?|USD|dollars?|bucks?|EUR|euros?)\b|"
-    r"\bUSD\s?(?P<c>\d+(?:\.\d\d)?)",
+    r"\bUSD\s?(?P<c>\d+(?:\.\d\d)?)|"
+    rf"\b(?P<d>{IN_WORDS}|\d)\s+(?:checked |free |hold )?(?P<bags>bags?|pieces?|suitcases?)\b",
     re.I,
 )
 _FREE = re.compile(
@@ -62,7 +64,7 @@ def verdicts(bench: Bench) -> Iterator[Claim]:
     asked = "policy" in bench.topics
     rules = [rule for row in bench.scope.policies for rule in _rules(bench, row)]
     for sentence in sentences(bench.answer):
-        said = _read(sentence.text, money=asked and bool(_HOW_MUCH.search(bench.question)))
+        said = _read(sentence.text, _unit_asked(bench.question) if asked else "")
         if is_offer(sentence.text) or (is_disclaimed(sentence.text) and not said.quantities):
             continue
         about = _read(f"{bench.question} {sentence.text}") if asked else said
@@ -93,22 +95,28 @@ class _Rule:
     before: Sequence[tuple[_Told, Change]]
 
 
+def _unit_asked(question: str) -> str:
+    """The unit that a question is for: an amount, a number of bags, or none."""
+    return "b" if _HOW_MANY.search(question) else "usd" if _HOW_MUCH.search(question) else ""
+
+
+_HOW_MANY = re.compile(r"\bhow many\b[^?]*\b(?:bag|suitcase|piece|case)", re.I)
 _HOW_MUCH = re.compile(r"\bhow much\b|\bcosts?\b|\bfees?\b|\bcharge|\bwhat do (?:i|you)\b|\bprice", re.I)
-_BARE = re.compile(rf"\b(?P<b>{IN_WORDS}|\d{{1,4}})\b(?![:.]\d|\s*(?:{_UNITS}))", re.I)
+_BARE = re.compile(rf"(?<!this )(?<!that )(?<!the )(?<!no )\b(?P<b>{IN_WORDS}|\d{{1,4}})\b(?![:.]\d|\s*(?:{_UNITS}))", re.I)
 
 
-def _read(text: str, *, money: bool = False) -> _Told:
+def _read(text: str, asked: str = "") -> _Told:
     """What a text tells.
 
     Args:
-        money: a price was asked for, so that a number without a unit is one.
+        asked: the unit of a number without one, by what the question was for.
     """
     notions = frozenset(name for name, words in _PATTERNS.items() if words.search(text))
     free = True if _FREE.search(text) else False if _COSTS.search(text) else None
     stated = [one for one in _QUANTITY.finditer(text) if not _is_of_now(text, one)]
     quantities = frozenset(map(_quantity, stated))
-    if money and not quantities and (bare := _BARE.search(text)):
-        quantities = frozenset({("usd", float(number(bare["b"])))})
+    if asked and not quantities and (bare := _BARE.search(text)):
+        quantities = frozenset({(asked, float(number(bare["b"])))})
     return _Told(notions, quantities, free)
 
 
@@ -128,7 +136,9 @@ def _is_of_now(text: str, found: re.Match[str]) -> bool:
 
 
 def _quantity(found: re.Match[str]) -> tuple[str, float]:
-    words = (found["a"] or found["b"] or found["c"]).lower()
+    words = (found["a"] or found["b"] or found["c"] or found["d"]).lower()
+    if found["bags"]:
+        return "b", float(number(words))
     many = 1.0 if words.split()[0] in ("a", "an") and "hundred" not in words else float(words) if words[0].isdigit() else number(words)
     unit = (found["unit"] or "usd").lower()[0]
     if (found["unit"] or "").lower().startswith(("day", "week")):

@@ -112,7 +112,10 @@ def read(
     scope.interactions = [row for row in scope.interactions if row["direction"] == "inbound"]
     _add_flights(connection, scope, _booked(scope.bookings.values()))
     _add_former(connection, history, scope)
+    texts = list(texts)
     _add_flights(connection, scope, _named(connection, texts, now))
+    if not scope.own_flights and texts:
+        _add_flights(connection, scope, _going_to(connection, texts[0], now))
     return scope
 
 
@@ -177,6 +180,27 @@ def _left(before: State, after: State) -> set[str]:
         return set()
     still = set() if after.row["status"] == "cancelled" else _booked([after.row])
     return _booked([before.row]) - still
+
+
+def _going_to(connection: Connection, question: str, now: datetime) -> list[str]:
+    """Flights of today and tomorrow to the places that a question names, if they are few."""
+    named = mentions.places(question.title())
+    if not named:
+        return []
+    flights = schema.flights.c
+    days = [(now + timedelta(days=shift)).date().isoformat() for shift in (0, 1)]
+    query = select(flights.destination).where(flights.date.in_(days)).distinct()
+    ends = [
+        one
+        for one in connection.execute(query).scalars().all()
+        if any(mentions.names_place(place, one) for place in named)
+    ]
+    query = select(flights.flight_number, flights.date).where(flights.date.in_(days))
+    keys = connection.execute(query.where(flights.destination.in_(ends)).limit(_FEW + 1)).all()
+    return [f"{number}/{date}" for number, date in keys] if len(keys) <= _FEW else []
+
+
+_FEW = 3
 
 
 def _named(connection: Connection, texts: Iterable[str], now: datetime) -> list[str]:

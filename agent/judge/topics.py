@@ -15,13 +15,14 @@ from agent.words import fold
 
 _POLICY = (
     r"\bpolic|\brules?\b|allowance|allowed|entitled|\bmay i\b|can i (?:rebook|change|cancel|bring|"
-    r"take|get)|have to pay|cost|\bcharged?\b|\bmeals?\b|overnight|free of charge|"
+    r"take|get)|have to pay|cost|\bcharged?\b|\bmeals?\b|overnight|free of charge|for free|"
+    r"(?:pay|cover|free|entitle|stuck|get|put)\w*\b[^?]*\bhotel|hotel[^?]*(?:pay|cover|free)|"
     r"(?:rebook|change)\w* (?:for )?free|carry-?on|hand luggage|"
     r"how long (?:have|do) (?:i|we)|"
-    r"\bfees?\b|\bkilos?\b|\bweigh|what's the damage|how many (?:kilos|bags (?:may|can))|hotel|to rebook\b"
+    r"\bfees?\b|\bkilos?\b|\bweigh|what's the damage|how many (?:kilos|bags (?:may|can))|to rebook\b"
 )
 _CONTACT = (
-    r"tweet|complain|\bmy (?:phone )?(?:call|e-?mail|mail|message|chat|post)\b|"
+    r"tweet|complain|\b(?:speak|spoke|talk(?:ed)?) (?:to|with)\b|\bmy (?:phone )?(?:call|e-?mail|mail|message|chat|post)\b|"
     r"\bi (?:called|phoned|rang|e-?mailed|wrote|posted)\b"
 )
 _NOUNS = (
@@ -29,7 +30,7 @@ _NOUNS = (
     ("contact", re.compile(_CONTACT)),
     ("payment", re.compile(r"refund|voucher|money|reimburs|paid back|compensat|\bcredit")),
     ("bag", re.compile(r"\b(?:bags?|baggage|luggage|suitcases?|case|stuff)\b")),
-    ("tier", re.compile(r"\btier\b|\b(?:gold|silver|regular)\b|member|loyalty")),
+    ("tier", re.compile(r"\btier\b|\b(?:gold|silver|regular)\b|member|loyalty|\bstanding\b")),
     ("gate", re.compile(r"\bgates?\b|\b[a-f]\d{1,2}\b")),
     ("seat", re.compile(r"\bseats?\b|\bsit(?:ting)?\b|\b\d{1,2}[a-k]\b")),
     (
@@ -40,7 +41,7 @@ _NOUNS = (
             r"\bdid i cancel|travell?ers|\bpnr\b|\breference\b"
         ),
     ),
-    ("arrival", re.compile(r"\barriv|\bhit\b|\breach\b|pick(?:ing)? (?:me|us) up|\bland\b|\bget (?:in|to)\b|touch ?down")),
+    ("arrival", re.compile(r"\barriv|\bhit\b|\breach\b|pick(?:ing)? (?:me|us) up|\bland\b|\bget (?:in|to|into|there)\b|touch ?down")),
     ("flight_status", re.compile(r"\blate\b|delayed|on time|flights (?:are|were) cancel")),
 )
 _WISH = re.compile(
@@ -51,7 +52,7 @@ _WISH = re.compile(
 )
 _DOING = re.compile(
     r"\b(?:rebook|change|cancel|move|refund|put|switch|swap|compensat\w*|file|claim|book|pay|"
-    r"give me|do it|go ahead|voucher|money back|reimburse|send|print|take|remove|add)\b"
+    r"give me|get me|do it|go ahead|voucher|money back|reimburse|send|print|take|remove|add)\b"
 )
 _TELLING = re.compile(
     r"\b(?:tell|know|check|see|find|say|said|whether|if|show|look|confirm|been|was|did|when|where|"
@@ -59,6 +60,8 @@ _TELLING = re.compile(
 )
 _COUNTS = re.compile(r"\bhow (?:many|often)\b|\bnumber of\b")
 _TOGETHER = {"gate", "seat", "arrival"}  # are often asked for in one breath
+_WHICH = re.compile(r"\b(?:which|what) flight (?:am|are|was|were|do|number)\b|\bflight number\b")
+_LOCATOR = re.compile(r"\b(?=[a-z]*\d)(?=\d*[a-z])[a-z0-9]{6}\b")
 _CABIN = re.compile(r"\b(?:economy|business|class|cabin)\b")
 _HOW_LATE = re.compile(r"\bhow (?:late|delayed)\b|\b(?:late|delay(?:ed|s)?|behind)\b")
 
@@ -73,15 +76,31 @@ def topics_of(question: str) -> set[str]:
     more = {"count"} if _COUNTS.search(folded) else set()
     nouns = [topic for topic, words in _NOUNS if words.search(folded)]
     named = set(nouns) & _TOGETHER if nouns and nouns[0] in _TOGETHER else set(nouns[:1])
+    more |= {"which flight"} if _WHICH.search(folded) else set()
+    more |= {"booking"} if _LOCATOR.search(folded) and not nouns else set()
     more |= {"cabin"} if _CABIN.search(folded) else set()
     more |= {"delay"} if _HOW_LATE.search(folded) else set()
     return named | _meant(question, sure=bool(named)) | more
 
 
+_WHY = re.compile(
+    r"\bwhy\b|\breasons?\b|\bcaus\w+|\bhold-?up\b|\bhow come\b|\bwhat for\b|holding (?:us|it|things) up|"
+    r"\bwhat's wrong\b|keeping us",
+    re.I,
+)
+
+
+def asks_why(question: str) -> bool:
+    """Whether a question is for a reason."""
+    return bool(_WHY.search(question))
+
+
 def names_topic(question: str) -> bool:
-    """Whether a noun of a question says what it asks for."""
+    """Whether a noun of a question says what it asks for, or the classifier is sure of it."""
     folded = fold(question)
-    return any(words.search(folded) for _, words in _NOUNS) or bool(_figure_asked(folded))
+    if any(words.search(folded) for _, words in _NOUNS) or _figure_asked(folded):
+        return True
+    return max(likely(question).values(), default=0.0) >= _SURE
 
 
 def _meant(question: str, *, sure: bool) -> set[str]:
@@ -95,10 +114,13 @@ def _meant(question: str, *, sure: bool) -> set[str]:
     least = max(_CLEAR if sure else _LIKE, best * _NEAR)
     meant = {name for name, score in scores.items() if score >= least}
     about = {_ABOUT[name] for name in meant & _ABOUT.keys() if _ASKS.search(fold(question))}
+    if not sure and asks_why(question):
+        about |= {"flight_status"}
     return (meant & RECORDED) | about
 
 
 _CLEAR, _LIKE, _NEAR = 0.4, 0.15, 0.6
+_SURE = 0.6
 RECORDED = {"flight_status", "departure", "arrival", "gate", "seat", "booking", "bag", "contact"}
 RECORDED |= {"payment", "tier", "policy"}
 """Topics that the record, or a policy, knows of."""

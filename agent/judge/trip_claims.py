@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
 
 from agent import mentions
 from agent.judge.clauses import Clause, Said, said, supposed
@@ -13,7 +12,6 @@ from agent.judge.numbers import IN_WORDS, number
 from agent.judge.past import told_as_past
 from agent.judge.polarity import NOT, denied
 from agent.judge.topics import RECORDED
-from agent.words import fold
 from pipeline.clock import airports
 
 _NOT_NEAR = re.compile(NOT + r"(?:\s+\w+){0,2}\s*$", re.I)
@@ -101,7 +99,7 @@ _BARE_CABIN = re.compile(r"\b(?P<cabin>economy|premium|business|first(?= class))
 _CABIN_IN = re.compile(r"\b(?:in|fly|flying) (?P<cabin>economy|business)\b", re.I)
 _INSURED = re.compile(r"\b(?P<not>not |un|isn't |no )?(?:insured\b|insurance\b)", re.I)
 _ON_FLIGHT = re.compile(
-    r"\b(?:(?:re)?booked|re-?booked you|moved|transferred|switched|shifted|reassigned|hopped|bumped|all set|"
+    r"\b(?:(?:re)?booked|re-?booked you|moved|transferred|switched|shifted|reassigned|parked|hopped|bumped|all set|"
     r"(?:seat|place|spot) on (?:tomorrow|today|tonight)'s|put|you are|you're|you fly|you will be|travel\w*|"
     r"you remain|confirmed|your (?:new |next |current )?flight(?: is| number is| will be)?|put you|"
     r"booking is|seat|seated|new flight(?: is)?)"
@@ -180,11 +178,11 @@ def flights(clause: Clause, topics: set[str]) -> Iterator[Said]:
             continue
         if _OFF.match(clause.text[one.end :]):
             continue
-        alone = re.match(r"\W*$|,", clause.text[one.end :])
+        alone = re.match(r"\W*$|,|\s+(?:now|to|from)\b", clause.text[one.end :])
         named = "booking" in topics and not before.strip() and alone
         on = (named or _ON_FLIGHT.search(before)) and not _OFF_FLIGHT.search(before)
         if on and not supposed(clause, one.start) and not re.search(r"\bcan (?:put|move)", before):
-            bare = not _ON_FLIGHT.search(before)
+            bare = "which flight" not in topics and not _ON_FLIGHT.search(before)
             yield said(clause, "flight", one.key, (one.start, one.end), guessed=bare)
 
 
@@ -198,7 +196,7 @@ _BAG_STATUS = (
         "checked",
         r"(?:was|is|been|were|are) checked(?:[- ]in)?\b|checked(?: it| them| your bag| the bag)?[- ]in\b|"
         r"(?:handed|dropped|gave|brought|turned|taken)(?: it| them| the bag| your bag)? (?:in|off|over(?! to you))\b|"
-        r"you(?:'ve| have)?(?:n't| not| never| yet to)? (?:handed|hand|dropped|drop)(?: it| them)? (?:over|off)|presented at|checked[- ]in",
+        r"presented at|checked[- ]in",
     ),
     (
         "misrouted",
@@ -220,7 +218,7 @@ _PAST_PERFECT = re.compile(
 )
 _PLACE = re.compile(
     r"\b(?:at|in|to|near)\s+(?:the\s+)?"
-    r"(?P<place>(?=[A-Z]|baggage|check|sorting|loading|carousel|lost)[\w'’-]+"
+    r"(?P<place>(?=[A-Z]|bag|belt|check|sorting|loading|carousel|lost|arrivals)[\w'’-]+"
     r"(?:\s+(?!(?:for|on|and|at|but|as|since|with|instead|yesterday|today)\b)"
     r"[\w'’-]+){0,4})"
 )
@@ -251,22 +249,7 @@ _SPOT = re.compile(
 
 def is_place(words: str) -> bool:
     """Whether words name an airport, by its code or its city, or a spot of one."""
-    return bool(_SPOT.search(words)) or any(
-        word in airports() or fold(word) in _cities() for word in _starts(words)
-    )
-
-
-def _starts(words: str) -> Iterator[str]:
-    parts = words.split()
-    yield from (" ".join(parts[:end]).strip("'’") for end in range(1, len(parts) + 1))
-
-
-@cache
-def _cities() -> frozenset[str]:
-    return frozenset(fold(one["city"]) for one in airports().values() if len(one["city"]) > _SHORT)
-
-
-_SHORT = 3
+    return bool(_SPOT.search(words)) or bool(mentions.places(words))
 
 
 def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
@@ -286,6 +269,8 @@ def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
             negated = bool(_NOT_NEAR.search(clause.text[: found.start()]))
             negated = negated or bool(_LABEL_NO.match(clause.text[found.end() :]))
             yield said(clause, "bag_status", value, found.span(), negated=negated)
+    if any(one.search(clause.text) and denied(clause.text, *one.search(clause.text).span()) for _, one in _BAG_PATTERNS[:2]):
+        return  # "not handed in at the desk" tells of no place
     for found in _PLACE.finditer(clause.text):
         if _PAST_PERFECT.search(clause.text[: found.start()]):
             continue

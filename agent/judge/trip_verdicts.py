@@ -22,6 +22,7 @@ _GIVEN = re.compile(
     r"\b(?:has|have|was|were) (?:been )?(?:issued|credited|refunded|paid|sent|added|transferred)\b",
     re.I,
 )
+_EARLIER = re.compile(r"\bmorning\b|\bfirst\b|\bearlier\b|\bnine\b|\b0?9\b", re.I)
 _NEAR = 30  # characters after a seat in which its leg may be named without a number
 _QUOTED_WORDS = 8  # first words of a quoted message by which it is found again
 
@@ -148,7 +149,7 @@ def of_contact(bench: Bench, said: Said) -> Claim | None:
         return bench.claim(said, entity, "none", "wrong")
     meant = _quoted_contact(bench, heard)
     newer = [row for row in heard if meant and row["occurred_at"] > meant["occurred_at"]]
-    if newer and "contact" in bench.topics:
+    if newer and "contact" in bench.topics and not _EARLIER.search(bench.question):
         by = bench.history.made_by(newer[-1]["interaction_id"])
         return bench.claim(said, entity, newer[0]["text"][:80], "stale", by)
     return bench.claim(said, entity, said.value, "current")
