@@ -49,7 +49,7 @@ _COVERS: dict[str, set[str]] = {
 _TELLS: dict[str, set[str]] = {topic: set() for topic in _COVERS} | {
     "flight_status": {"reason"},
     "departure": {"reason"},
-    "booking": {"name"},
+    "booking": {"name", "reason"},
     "bag": {"name"},
     "contact": {"text", "handled_by"},
     "policy": {"policy"},

@@ -128,7 +128,7 @@ _DIGITS = re.compile(
 _CODE = 2
 _OF_FLIGHT = re.compile(r"\s+(?:on|for|of|with)\s+(?:flight\s+)?", re.I)
 _ABOUT = re.compile(
-    r"\b(?:tweet|complaint|message|call|e-?mail|mail|chat|post|note|letter)s?\b"
+    r"\b(?:tweet|complaint|message|call|e-?mail|mail|chat|post|letter|(?<=your )note)s?\b"
     r"(?: message)?(?: (?:of|from) [^,.]{1,30}?)?"
     r"(?: (?:about|concerning|regarding|saying|on|that)\b"
     r"|: )|"

@@ -66,7 +66,7 @@ _NAMED = {
 }
 _DENIED = re.compile(
     r"\b(?:no|any|an?|nothing|without) (?:\w+ ){0,2}?(?P<noun>booking|reservation|trip|bag|baggage|luggage|"
-    r"flight)s?\b|\bnothing (?P<booked>booked|reserved)\b",
+    r"handbag|suitcase)s?\b|\bnothing (?P<booked>booked|reserved)\b",
     re.I,
 )
 _CHANNELS = ("tweet", "call", "email", "message")
@@ -152,7 +152,7 @@ def denials(clause: Clause, topics: set[str]) -> Iterator[Said]:
             yield said(clause, "count", f"0 {noun}", span, negated=True, sees_nothing=unseen)
 
 
-_THINGS = {"bag": "bag", "baggage": "bag", "luggage": "bag"}
+_THINGS = dict.fromkeys(("bag", "baggage", "luggage", "handbag", "suitcase"), "bag")
 
 
 def of_count(bench: Bench, said: Said) -> Claim | None:

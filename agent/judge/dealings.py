@@ -104,7 +104,14 @@ _AMOUNT = re.compile(
     + r")",
     re.I,
 )
-_BARE_AMOUNT = re.compile(r"(?<![\w.:])\d+\.\d\d(?![\w.:])(?!\s*[ap]\.?m\b)")
+_BARE_AMOUNT = re.compile(
+    r"(?<![\w.:])(?P<digits>\d+\.\d\d)(?![\w.:])(?!\s*[ap]\.?m\b)|"
+    r"\b(?:got|received|sent|paid|back|your|refunded|credited|of)\s+(?:you\s+)?(?:a |the )?"
+    rf"(?P<whole>\d{{2,4}}|{IN_WORDS})(?!\s*(?:hour|minute|min\b|h\b|day|flight|bag|tweet|of\b|[ap]\.?m|past|to\b|-))"
+    r"(?![:.]\d|\w)",
+    re.I,
+)
+_CENTS = re.compile(r"^(?P<whole>.*\S)[\s-]+(?P<cents>(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:-\w+)?)$", re.I)
 CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "d": "USD", "e": "EUR", "p": "GBP"}
 CURRENCIES |= {"b": "USD", "q": "GBP"}
 _KINDS = {
@@ -136,7 +143,7 @@ def payments(clause: Clause, topics: set[str]) -> Iterator[Said]:
     kind = _payment_kind(clause)
     amounts = list(_AMOUNT.finditer(clause.text))
     if not amounts and "payment" in topics and (bare := _BARE_AMOUNT.search(clause.text)):
-        yield said(clause, "payment", f"{kind} {bare[0]}", bare.span())
+        yield said(clause, "payment", f"{kind} {_plain(bare)}", bare.span())
         return
     for found in amounts:
         if not supposed(clause, found.start()):
@@ -178,6 +185,15 @@ def _money(found: re.Match[str]) -> str:
     amount += number(cents) / 100 if cents else 0
     amount += _HALF if found["half"] else 0
     return f"{amount:.2f} {currency.upper()}"
+
+
+def _plain(found: re.Match[str]) -> str:
+    """An amount without a currency: `89.50` or `eighty-nine fifty`."""
+    if found["digits"]:
+        return found["digits"]
+    if parts := _CENTS.match(found["whole"]):
+        return f"{number(parts['whole'])}.{number(parts['cents']):02}"
+    return f"{number(found['whole'])}.00"
 
 
 def _payment_kind(clause: Clause) -> str:

@@ -19,6 +19,7 @@ from agent.judge.hours import times
 from agent.judge.polarity import denied
 from agent.judge.topics import asks_why
 from agent.prompts import word_list
+from pipeline.clock import from_rfc3339
 from pipeline.images import Row
 
 
@@ -104,7 +105,7 @@ def _moments(bench: Bench, clause: Clause) -> Iterator[Claim]:
     asked = _WHEN.search(bench.question) and not bench.topics & {*_OF_FLIGHT, "gate"}
     if not asked or not bench.topics & _DATED or supposed(clause, len(clause.text)):
         return
-    known = {at + shift for at in bench.scope.told_at() for shift in range(-_ROUND, _ROUND + 1)}
+    known = {at + shift for at in bench.scope.told_at() | _happened(bench) for shift in range(-_ROUND, _ROUND + 1)}
     known |= {at for said in bench.said for at in said.minutes if said.attribute in _ENDS}
     for one in times(clause.text):
         if not one.minutes & known:
@@ -112,6 +113,15 @@ def _moments(bench: Bench, clause: Clause) -> Iterator[Claim]:
             yield _claim(bench, ("", "time"), words, "wrong", clause.start + one.start)
     for found in re.finditer(r"\b(?:yesterday|last night)\b", clause.text, re.I):
         yield _claim(bench, ("", "time"), found[0], "wrong", clause.start + found.start())
+
+
+def _happened(bench: Bench) -> set[int]:
+    """Minutes of the airline's day at which something became of the customer's bookings and bags."""
+    things = [("booking", key) for key in bench.scope.bookings]
+    things += [("bag", key) for key in bench.scope.bags]
+    events = [one.by for kind, key in things for one in bench.history.states(kind, key) if one.by]
+    at = [from_rfc3339(one.occurred_at).astimezone(bench.scope.zone) for one in events]
+    return {one.hour * 60 + one.minute for one in at}
 
 
 _ROUND = 5  # minutes by which the time of an event may be rounded
@@ -166,7 +176,7 @@ def _reasons(bench: Bench, clause: Clause) -> Iterator[Claim]:
     why = asks_why(bench.question)
     for found in _CAUSE.finditer(clause.text):
         around = clause.text[: found.start()] + " " + clause.text[found.end() :]
-        short = why and len(clause.text.split()) <= _FEW
+        short = why and (clause.start == 0 or len(clause.text.split()) <= _FEW)
         if supposed(clause, found.start()) or not (short or _BECAUSE.search(around)):
             continue
         if _NOT_FOR.search(clause.text[: found.start()]):

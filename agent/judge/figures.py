@@ -22,6 +22,7 @@ from agent.judge import counts, dealings
 from agent.judge.bench import Bench
 from agent.judge.clauses import Clause, Said, is_disclaimed, said, supposed
 from agent.judge.history import Change
+from agent.judge.hours import times
 from agent.judge.numbers import IN_WORDS, number
 from agent.reporting import Kind, Slots, Values
 from pipeline import measures, schema
@@ -48,7 +49,7 @@ def kind_of(topics: set[str]) -> Kind | None:
 # --- what a sentence states -----------------------------------------------------------------------
 
 _NUMBER = rf"(?:{IN_WORDS}|\d{{1,3}}(?:,\d{{3}})+|\d+)"
-_NONE = r"no|none|nil|not a single|not one|nobody|no one"
+_NONE = r"no|none|nil|zero|nothing|not a single|not one|nobody|no one"
 _NOUN = r"complaint|flight|cancellation|refund|departure"
 _WIDE = re.compile(
     rf"\b(?:{_NUMBER}|no|several|many) (?:(?!of\b|your\b)\w+ ){{0,2}}?"
@@ -146,6 +147,7 @@ def _totals(clause: Clause, kind: Kind) -> Iterator[Said]:
     ]
     found = next(iter(matches), None)
     found = found or _AFTER_NOUN.search(clause.text) or counts.bare_number(clause)
+    found = found or _any_number(clause)
     if found is None or supposed(clause, found.start()):
         return
     before = clause.text[: found.start("number")]
@@ -153,6 +155,21 @@ def _totals(clause: Clause, kind: Kind) -> Iterator[Said]:
         value = f"{_TOTAL[kind]} {_value(found['number'])}"
         more = bool(_LEAST.search(before))
         yield said(clause, "figure", value, found.span(), at_least=more)
+
+
+_ANY_NUMBER = re.compile(
+    rf"(?<![\w.,:$€£-])(?P<number>{_NUMBER}|nothing|none|nil|zero)\b"
+    r"(?![:.]\d|\s*(?:hours?|minutes?|[ap]\.?m|USD|dollars?|EUR|-))",
+    re.I,
+)
+
+
+def _any_number(clause: Clause) -> re.Match[str] | None:
+    """The first number of a clause that is no time, no amount and no flight's."""
+    hidden = clause.text
+    for one in (*times(hidden), *clause.flights):
+        hidden = hidden[: one.start] + "#" * (one.end - one.start) + hidden[one.end :]
+    return _ANY_NUMBER.search(hidden)
 
 
 def _by_channel(clause: Clause) -> Iterator[Said]:

@@ -24,6 +24,8 @@ def flights_meant(bench: Bench, said: Said) -> tuple[list[str], bool]:
     number = said.flight or (in_question[0].key if in_question else None)
     if number:
         return _of_number(scope, number, said.clause.sentence), True
+    if scope.former and _FORMER.search(bench.question):
+        return list(scope.former), False
     of_day = _of_day(bench, said)
     if not of_day:
         of_day = [key for key, row in scope.flights.items() if _goes_to(row, bench.question)]
@@ -31,6 +33,9 @@ def flights_meant(bench: Bench, said: Said) -> tuple[list[str], bool]:
     if there or not _names_day(bench, said):
         return there or scope.next_flights() or of_day, False
     return of_day[:1], True
+
+
+_FORMER = re.compile(r"\b(?:old|previous|former|first|original) (?:flight|plane|one)\b", re.I)
 
 
 def _names_day(bench: Bench, said: Said) -> set[str]:
@@ -81,7 +86,8 @@ def of_flight(bench: Bench, said: Said) -> Claim | None:
     """The verdict on a claim about a flight."""
     keys, named = flights_meant(bench, said)
     scope = bench.scope
-    if not keys and not named and said.value == "cancelled":  # nothing but a booking can be meant
+    off = not scope.own_flights and bool(scope.bookings) and not said.clause.named_here
+    if said.value == "cancelled" and (off or not keys) and not named:  # only a booking can be meant
         return trip_verdicts.of_booking(bench, replace(said, attribute="booking_status"))
     if not keys and not named and not _YOURS.search(said.clause.sentence):
         return None  # of which flight is not said, and the customer has none

@@ -6,6 +6,7 @@ claim was true then.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -153,7 +154,7 @@ def bag_holds(said: Said, row: Row) -> bool:
 
 def same_place(said: str, location: str) -> bool:
     """Whether words name a place of the record: its own words, or its airport by code or city."""
-    words, known = fold(said), fold(location)
+    words, known = re.sub(r"\b(?:bags?|luggage)\b", "baggage", fold(said)), fold(location)
     if words in known or known in words:
         return True
     airport = location.split()[0]

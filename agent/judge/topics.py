@@ -18,7 +18,7 @@ _POLICY = (
     r"take|get)|have to pay|cost|\bcharged?\b|\bmeals?\b|overnight|free of charge|for free|"
     r"(?:pay|cover|free|entitle|stuck|get|put)\w*\b[^?]*\bhotel|hotel[^?]*(?:pay|cover|free)|"
     r"(?:rebook|change)\w* (?:for )?free|carry-?on|hand luggage|"
-    r"how long (?:have|do) (?:i|we)|"
+    r"how long (?:have|do) (?:i|we)\b[^?]*(?:rebook|switch|pick|choose|decide|change|free|another)|"
     r"\bfees?\b|\bkilos?\b|\bweigh|what's the damage|how many (?:kilos|bags (?:may|can))|to rebook\b"
 )
 _CONTACT = (
@@ -76,6 +76,8 @@ def topics_of(question: str) -> set[str]:
     more = {"count"} if _COUNTS.search(folded) else set()
     nouns = [topic for topic, words in _NOUNS if words.search(folded)]
     named = set(nouns) & _TOGETHER if nouns and nouns[0] in _TOGETHER else set(nouns[:1])
+    if _CABIN.search(folded):
+        named = named - {"seat"} | {"booking"}
     more |= {"which flight"} if _WHICH.search(folded) else set()
     more |= {"booking"} if _LOCATOR.search(folded) and not nouns else set()
     more |= {"cabin"} if _CABIN.search(folded) else set()

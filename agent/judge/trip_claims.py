@@ -195,7 +195,7 @@ _BAG_STATUS = (
     (
         "checked",
         r"(?:was|is|been|were|are) checked(?:[- ]in)?\b|checked(?: it| them| your bag| the bag)?[- ]in\b|"
-        r"(?:handed|dropped|gave|brought|turned|taken)(?: it| them| the bag| your bag)? (?:in|off|over(?! to you))\b|"
+        r"(?:handed|dropped|gave|brought|turned|taken)(?: it| them| the bag| your bag)? (?:in|off|at the|over(?! to you))\b|"
         r"presented at|checked[- ]in",
     ),
     (
