@@ -43,8 +43,8 @@ _OCLOCK = re.compile(
     re.IGNORECASE,
 )
 _PART_OF_DAY = re.compile(
-    rf"\b(?P<hour>{_WORDS}|1[0-2]|[1-9])(?: sharp| on the dot| exactly)?,? (?:in the|this|tomorrow) "
-    r"(?P<part>morning|afternoon|evening)\b",
+    rf"\b(?P<hour>{_WORDS}|1[0-2]|[1-9])(?: sharp| on the dot| exactly)?,? (?:in the|this|tomorrow|at) "
+    r"(?P<part>morning|afternoon|evening|night)\b",
     re.IGNORECASE,
 )
 _DURATION = re.compile(

@@ -11,7 +11,7 @@ from agent.answer import Claim
 from agent.clues import channel_asked, payment_asked
 from agent.judge import figures, policies
 from agent.judge.bench import Bench
-from agent.judge.clauses import Said
+from agent.judge.clauses import Said, flights_named
 from agent.judge.history import Change
 from agent.judge.scope import Scope
 from agent.judge.trip_verdicts import contacts_by
@@ -105,7 +105,7 @@ def _flight(bench: Bench, topic: str) -> Claim | None:
 
 
 def _flight_asked(scope: Scope, question: str) -> str | None:
-    numbers = mentions.flights(question)
+    numbers = flights_named(question, scope.carriers)
     if numbers:
         return next((key for one in numbers for key in scope.numbered(one.key)), None)
     days = {day.isoformat() for day in mentions.days(question, scope.now.date())}

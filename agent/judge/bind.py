@@ -100,6 +100,7 @@ def _as_told_last(found: list[Claim], guessed: set[int]) -> list[Claim]:
     is of something else where the answer gives the true time as well (boarding, check-in).
     """
     current = {_of(one): one.start for one in found if one.status == "current"}
+    told_of = {one.attribute for one in found if one.status == "current"}
     known = {one.attribute for one in found if one.status != "wrong" and one.start not in guessed}
 
     def stands(one: Claim) -> bool:
@@ -108,6 +109,8 @@ def _as_told_last(found: list[Claim], guessed: set[int]) -> list[Claim]:
         told = current.get(_of(one))
         if told is None or one.start is None:
             return True
+        if one.attribute == "bag_status" and "bag_status" not in told_of:
+            return True  # "checked in at LGA": where it is still does not mend how it stands
         if one.status == "stale":
             return one.start > told or one.said == "airborne"  # "it left": so it has, and more
         return one.status != "wrong" or one.start not in guessed

@@ -72,7 +72,7 @@ _OF_TIMES = {"departure", "arrival", "flight_status", "gate"}
 _YES_NO = re.compile(
     r"^\W*(?:(?:oh|well|haha),? )?(?P<word>yes|yeah|yep|yup|yah|sure did|sure do|sure is|you bet(?:cha)?|(?:of )?course|right|correct|indeed|absolutely|certainly|definitely|of course|"
     r"affirmative|"
-    r"that's right|loud and clear|no|nope|nah|not any ?more|not yet|afraid not|negative|"
+    r"that's right|loud and clear|no|nope|nah|none|not any ?more|not yet|afraid not|negative|"
     r"doesn't (?:look|seem) (?:like it|so)|"
     r"(?:it|we|i|they|you) (?:\w+ly |sure |indeed )?(?:did|do|was|has|have|had|is|are|were|will)"
     r"(?P<denied> not|n't)?(?= indeed\b|[,.;:!]| [-–—]|\s*$)|"
@@ -90,6 +90,11 @@ _GOES = re.compile(
     r"happening|still on|take off|taking off)\b(?! (?:late|on time))",
     re.I,
 )
+_ELLIPTIC = re.compile(
+    r"^,? (?:you|it|we|they|he|she|i)(?:'s| is| are| did| does| do| was| were| has| have| had| will|'ve|'re)(?:n't| not)?"
+    r"(?= indeed\b|[,.;:!]|\s*$| [-–—])|^\s*[-–—;]",
+    re.I,
+)
 _BARE = 6  # words of a first sentence that says hardly more than yes or no
 _ASKABLE = {"status", "departure", "gate", "seat", "tier", "booking_status", "flight", "insurance"}
 _ASKABLE |= {"bag_status", "bag_location"}
@@ -104,8 +109,11 @@ def by_yes_or_no(
     """
     word = _YES_NO.match(answer)
     first = next(sentences(answer), None)
-    elliptic = word is not None and " " in word["word"] and "not" not in word["word"]
-    if word is None or first is None or (len(tokens(first.text)) > _BARE and not elliptic):
+    if word is None or first is None or is_disclaimed(first.text):
+        return []
+    rest = answer[word.end() :]
+    elliptic = (" " in word["word"] and "not" not in word["word"]) or bool(_ELLIPTIC.match(rest))
+    if len(tokens(first.text)) > _BARE and not elliptic:
         return []
     no = word["word"].lower().startswith(("no", "na", "neg", "afraid", "doesn't")) or bool(word["denied"] or _NOT_IT.match(first.text))
     as_told = question.replace("?", ".")  # a question states nothing, its words as a statement do

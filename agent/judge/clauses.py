@@ -152,7 +152,7 @@ def clauses(text: str, carriers: set[str]) -> Iterator[Clause]:
         if is_offer(sentence.text):
             continue
         for part, start in _parts(sentence.text, sentence.start):
-            named = _flights_named(part, carriers)
+            named = flights_named(part, carriers)
             flight = named[0].key if named else flight
             yield Clause(part, start, flight, tuple(named), sentence.text)
             flight = named[-1].key if named else flight
@@ -164,7 +164,7 @@ def _plain(text: str) -> str:
     return _LABEL.sub(lambda found: f"{found[1]} : ", bare)
 
 
-def _flights_named(part: str, carriers: set[str]) -> list[mentions.Mention]:
+def flights_named(part: str, carriers: set[str]) -> list[mentions.Mention]:
     """Flight numbers; without the carrier's code where there is but one carrier: `flight 218`."""
     named = mentions.flights(part, carriers)
     known = {key[2:]: key for key in carriers if len(key) > _CODE}

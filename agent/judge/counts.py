@@ -19,7 +19,7 @@ from pipeline.images import Row
 
 _NUMBER = rf"(?:{IN_WORDS}|\d{{1,2}})"
 _NOUN = (
-    r"flight|bag|suitcase|pieces? of (?:luggage|baggage)|piece|booking|passenger|people|person|pax|travell?er|tweet|call|e-?mail|message|"
+    r"flight|seat|bag|suitcase|pieces? of (?:luggage|baggage)|piece|booking|passenger|people|person|pax|travell?er|tweet|call|e-?mail|message|"
     r"voucher|refund"
 )
 _COUNT = re.compile(
@@ -85,8 +85,9 @@ def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
         paid = "payment" in topics and found["noun"].lower() in _PAYMENTS
         only = re.search(r"\b(?:exactly|only|just)\b", clause.text[: found.end("number")], re.I)
         heard = "contact" in topics and only and _noun(found["noun"]) in _CHANNELS
+        with_us = "booking" in topics and _noun(found["noun"]) == "passenger"
         has = _noun(found["noun"]) in topics & {"booking", "bag"} and re.search(r"\byou(?: have|'ve)\b", clause.text, re.I)
-        asked = "count" in topics or paid or heard or has or (found["of"] and found["said"])
+        asked = "count" in topics or paid or heard or has or with_us or (found["of"] and found["said"])
         if not asked or supposed(clause, found.start()):
             continue
         word = found["number"].lower()
@@ -102,7 +103,7 @@ def _noun(word: str) -> str:
         return "passenger"
     if plain.startswith(("piece", "suitcase")):
         return "bag"
-    return "passenger" if plain.startswith(("people", "person", "travel", "pax")) else plain
+    return "passenger" if plain.startswith(("people", "person", "travel", "pax", "seat")) else plain
 
 
 _TIMES = re.compile(r"\bhow (?:often|many times)\b", re.I)

@@ -44,7 +44,7 @@ _IT = re.compile(
     r"\b(?:saw|seen|got|have|read|received|found) (?:it|that|them|yours|both|all|one|"
     r"(?:your|the) (?:last|latest|most recent))\b|"
     r"^\W*(?:both|all|every one|each)\b(?: of them| of those)?\s*[,.!]|"
-    r"\b(?:it|that|they|one|none|nothing|both)\b(?: \w+){0,3}? (?:reached|arrived|came (?:in|through)|"
+    r"\b(?:it|that|they|one|none|nothing|both)\b(?: \w+){0,5}? (?:reached|arrived|came (?:in|through)|"
     r"come (?:in|through)|got (?:through|here)|logged|received|noted|recorded|landed|on file)\b|"
     r"\bnoted here\b|\bno such thing\b",
     re.I,

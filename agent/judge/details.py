@@ -58,12 +58,14 @@ def _names(bench: Bench, clause: Clause) -> Iterator[Claim]:
             yield _claim(bench, (keys[one.key], "name"), one.key, "current", clause.start + one.start)
     for word in mentions.locators_in(clause.text) if "booking" in asked else ():
         foreign = len(word) == _LOCATOR and word not in scope.bookings and not word.isdigit()
-        if foreign and any(map(str.isdigit, word)) and _CODE.search(clause.text):
+        named = _CODE.search(clause.text) or _REF.search(bench.question)
+        if foreign and any(map(str.isdigit, word)) and named:
             if not mentions.flights(word) and word not in bench.question:
                 yield _claim(bench, ("booking/", "name"), word, "wrong", clause.start)
 
 
 _LOCATOR = 6
+_REF = re.compile(r"\b(?:code|ref|reference|locator|pnr)\b", re.I)
 
 # --- who took a call ------------------------------------------------------------------------------
 
@@ -87,7 +89,7 @@ def _handler(bench: Bench, clause: Clause) -> Iterator[Claim]:
         name = found["name"] or found["who"]
         if asked_who and (name.lower() in word_list("common") or name in bench.question):
             continue
-        if name not in _NO_NAMES and not supposed(clause, found.start()):
+        if name not in _NO_NAMES:
             right = any(name in who.split() for who in known)
             place = clause.start + found.start("name" if found["name"] else "who")
             status = "current" if right else "wrong"

@@ -147,7 +147,12 @@ def _totals(clause: Clause, kind: Kind) -> Iterator[Said]:
     ]
     found = next(iter(matches), None)
     found = found or _AFTER_NOUN.search(clause.text) or counts.bare_number(clause)
-    found = found or _any_number(clause)
+    if found is None and kind == "cancelled_flights" and clause.flights:
+        span = clause.flights[0].start, clause.flights[-1].end
+        yield said(clause, "figure", f"flights {len({one.key for one in clause.flights})}", span)
+        return
+    amounts = any(dealings.payments(clause, set()))
+    found = found or (None if amounts else _any_number(clause))
     if found is None or supposed(clause, found.start()):
         return
     before = clause.text[: found.start("number")]

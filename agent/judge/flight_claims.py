@@ -52,7 +52,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
     ),
     (
         "departed",
-        r"(?:n't|not)(?: even| yet| actually)? (?:left|departed|taken off|gone)\b|(?:has|have|had|is|it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
+        r"still (?:waiting|at the gate|boarding|parked|sitting|on the tarmac)|(?:n't|not)(?: even| yet| actually)? (?:left|departed|taken off|gone)\b|(?:has|have|had|is|it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
         r"airborne)|(?:has|have|already) gone|took off|departed\b|"
         r"left\b(?= (?:at|from|on time|jfk|lga|ewr|\d))",
     ),
@@ -183,7 +183,7 @@ def statuses(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator[S
                 continue
             taken.append(found.span())
             negated = bool(_NOT_BEFORE.search(clause.text[: found.start()]))
-            negated = negated or (value in _DONE and found[0].lower().startswith(("n't", "not ")))
+            negated = negated or (value in _DONE and found[0].lower().startswith(("n't", "not ", "still")))
             if negated and value == "going":
                 value = "cancelled"  # "is not still going": as a person would mean it
                 negated = False
@@ -206,7 +206,7 @@ _DEPART = (
 _DEPART += r"|[es]td\b|dep\b|wheels up|out of (?-i:[A-Z])|due out|away (?:at|by)|"
 _DEPART += r"off the ground|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
 _ARRIVE = r"arriv\w*|land\w*|get(?:s|ting)? (?:in|there|to|you)|touch\w* down|due (?:there|in)|"
-_ARRIVE += r"reach\w*|be (?:in|there|home)|into (?-i:[A-Z])|[es]ta\b|arr\b|wheels down|"
+_ARRIVE += r"reach\w*|be (?:back )?(?:in|there|home)|into (?-i:[A-Z])|[es]ta\b|arr\b|wheels down|"
 _ARRIVE += r"touch-?down|on the ground|have you (?:in|at|there|back|home)"
 _OTHER = r"tweet\w*|call(?:ed)?\b(?! off)|message\w*|wrote|written|e-?mail\w*|complaint|chat|"
 _OTHER += r"post(?:ed)?\b|"

@@ -11,7 +11,7 @@ from agent import mentions
 from agent.answer import Claim
 from agent.judge import holds, trip_verdicts
 from agent.judge.bench import Bench, Shown
-from agent.judge.clauses import Attribute, Said
+from agent.judge.clauses import Attribute, Said, flights_named
 from agent.judge.history import Holds
 from agent.judge.scope import Scope
 from pipeline.images import Row
@@ -20,7 +20,7 @@ from pipeline.images import Row
 def flights_meant(bench: Bench, said: Said) -> tuple[list[str], bool]:
     """(keys of the flights that a claim may be about, whether one was named)."""
     scope = bench.scope
-    in_question = mentions.flights(bench.question, scope.carriers)
+    in_question = flights_named(bench.question, scope.carriers)
     number = said.flight or (in_question[0].key if in_question else None)
     if number:
         return _of_number(scope, number, said.clause.sentence), True
@@ -208,7 +208,7 @@ def left_behind(bench: Bench, found: Sequence[Claim]) -> Claim | None:
     scope = bench.scope
     if any(one.status == "current" and one.entity.startswith("booking/") for one in found):
         return None
-    if not bench.topics & _ASKS_OF_FLIGHT or mentions.flights(bench.question, scope.carriers):
+    if not bench.topics & _ASKS_OF_FLIGHT or flights_named(bench.question, scope.carriers):
         return None
     named = mentions.flights(bench.answer, scope.carriers)
     current = {key.split("/")[0] for key in scope.own_flights}
@@ -230,6 +230,6 @@ _NOW = _ASKS_OF_FLIGHT - {"booking"}
 def flights_asked(bench: Bench) -> list[str]:
     """Keys of the flights that the question is about: those it names, else the customer's own."""
     scope = bench.scope
-    numbers = mentions.flights(bench.question, scope.carriers)
+    numbers = flights_named(bench.question, scope.carriers)
     named = [key for one in numbers for key in scope.numbered(one.key)]
     return named or [*scope.next_flights(), *scope.own_flights, *scope.former]

@@ -19,6 +19,7 @@ from pipeline.images import Row
 
 LATE = timedelta(minutes=15)  # from which a flight that has left was late, as the field counts it
 _NEARLY = 30  # minutes by which "two hours late" may miss
+_PART = 4  # of what is said, for "about twenty minutes" misses by less
 _SLIP = 1  # minutes by which "95 minutes late" may miss: seconds are not spoken
 _HALF_DAY = 12 * 60  # minutes
 _THERE = ("departed", "landed")
@@ -72,7 +73,8 @@ def _is_late_by(said: Said, row: Row) -> bool:
     over = late_by(row).total_seconds() / 60 - int(said.value)
     if said.at_least:
         return over >= 0
-    return abs(over) <= (_SLIP if said.exact else _NEARLY)
+    slack = min(_NEARLY, int(said.value) // _PART)
+    return abs(over) <= (_SLIP if said.exact else slack)
 
 
 def _gate(said: Said, row: Row) -> bool:

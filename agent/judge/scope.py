@@ -6,12 +6,13 @@ an answer about it can be found to be out of date.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column, Table, select
+from sqlalchemy import Column, Table, func, select
 from sqlalchemy.engine import Connection
 
 from agent import mentions
@@ -203,12 +204,20 @@ def _going_to(connection: Connection, question: str, now: datetime) -> list[str]
 _FEW = 3
 
 
+_DIGITS = re.compile(r"(?<![\w.:,$€£-])\d{2,4}(?=(?:'s|’s)?(?![\w:-]|[.,]\d))")
+
+
 def _named(connection: Connection, texts: Iterable[str], now: datetime) -> list[str]:
     numbers = {one.key for text in texts for one in mentions.flights(text)}
-    if not numbers:
+    bare = {found for text in texts for found in _DIGITS.findall(text)}
+    if not numbers and not bare:
         return []
     flights = schema.flights.c
     days = [(now + timedelta(days=shift)).date().isoformat() for shift in (-1, 0, 1)]
+    if bare:
+        code = func.substr(flights.flight_number, 1, 2)
+        codes = connection.execute(select(code).where(flights.date.in_(days)).distinct())
+        numbers |= {f"{code}{digits}" for code in codes.scalars() for digits in bare}
     query = (
         select(flights.flight_number, flights.date)
         .where(flights.flight_number.in_(sorted(numbers)[:50]))

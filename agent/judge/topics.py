@@ -15,8 +15,8 @@ from agent.words import fold
 
 _POLICY = (
     r"\bpolic|\brules?\b|allowance|allowed|entitled|\bmay i\b|can i (?:rebook|change|cancel|bring|"
-    r"take|get)|have to pay|cost|\bcharged?\b|\bmeals?\b|overnight|free of charge|for free|"
-    r"(?:pay|cover|free|entitle|stuck|get|put)\w*\b[^?]*\bhotel|hotel[^?]*(?:pay|cover|free)|"
+    r"take|get)|have to pay|cost|\bcharged?\b|\b(?:meals?|food|eat|snacks?|drinks?)\b|overnight|free of charge|for free|"
+    r"(?<!the )(?<!my )(?<!our )\bhotels?\b|"
     r"(?:rebook|change)\w* (?:for )?free|carry-?on|hand luggage|"
     r"how long (?:have|do) (?:i|we)\b[^?]*(?:rebook|switch|pick|choose|decide|change|free|another)|"
     r"\bfees?\b|\bkilos?\b|\bweigh|what's the damage|how many (?:kilos|bags (?:may|can))|to rebook\b"
@@ -41,7 +41,7 @@ _NOUNS = (
             r"\bdid i cancel|travell?ers|\bpnr\b|\breference\b"
         ),
     ),
-    ("arrival", re.compile(r"\barriv|\bhit\b|\breach\b|pick(?:ing)? (?:me|us) up|\bland\b|\bget (?:in|to|into|there)\b|touch ?down")),
+    ("arrival", re.compile(r"\barriv|\bhit\b|\breach\b|pick(?:ing)? (?:me|us) up|make it to|\bland\b|\bget (?:in|to|into|there)\b|touch ?down")),
     ("flight_status", re.compile(r"\blate\b|delayed|on time|flights (?:are|were) cancel")),
 )
 _WISH = re.compile(
@@ -78,6 +78,7 @@ def topics_of(question: str) -> set[str]:
     named = set(nouns) & _TOGETHER if nouns and nouns[0] in _TOGETHER else set(nouns[:1])
     if _CABIN.search(folded):
         named = named - {"seat"} | {"booking"}
+    more |= {"insurance"} if "insur" in folded else set()
     more |= {"which flight"} if _WHICH.search(folded) else set()
     more |= {"booking"} if _LOCATOR.search(folded) and not nouns else set()
     more |= {"cabin"} if _CABIN.search(folded) else set()

@@ -149,17 +149,17 @@ def bookings(clause: Clause, topics: set[str]) -> Iterator[Said]:
             no = bool(_NOT_NEAR.search(clause.text[: bare.start()]))
             if not no:
                 yield said(clause, "cabin", bare["cabin"].lower(), bare.span("cabin"))
-    yield from _cabin_and_insurance(clause)
+    yield from _cabin_and_insurance(clause, asked="insurance" in topics)
 
 
-def _cabin_and_insurance(clause: Clause) -> Iterator[Said]:
+def _cabin_and_insurance(clause: Clause, *, asked: bool) -> Iterator[Said]:
     """The cabin of a booking, and its insurance."""
     for pattern in (_CABIN, _CABIN_IN):
         for found in pattern.finditer(clause.text):
             general = _IN_GENERAL.match(clause.text[found.end() :])
             if not general and not supposed(clause, found.start()):
                 yield said(clause, "cabin", found["cabin"].lower(), found.span())
-    if re.search(_BOOKING + r"|\byou\b|\bit\b|\bi\b", clause.sentence, re.I):
+    if asked or re.search(_BOOKING + r"|\byou\b|\bit\b|\bi\b", clause.sentence, re.I):
         for found in _INSURED.finditer(clause.text):
             general = _COVERS.match(clause.text[found.end() :])
             if not general and not supposed(clause, found.start()):
@@ -196,7 +196,7 @@ _BAG_STATUS = (
         "checked",
         r"(?:was|is|been|were|are) checked(?:[- ]in)?\b|checked(?: it| them| your bag| the bag)?[- ]in\b|"
         r"(?:handed|dropped|gave|brought|turned|taken)(?: it| them| the bag| your bag)? (?:in|off|at the|over(?! to you))\b|"
-        r"presented at|checked[- ]in",
+        r"presented at|(?:took|taken) (?:it |them )?in\b",
     ),
     (
         "misrouted",
@@ -207,7 +207,8 @@ _BAG_STATUS = (
         "located",
         r"located|last seen|been found|was found|is found|last scanned|was scanned|tracked",
     ),
-    ("delivered", r"delivered|handed over to you|returned to you|brought to you|with you again"),
+    ("loaded", r"loaded|on board|on the (?:plane|aircraft)"),
+    ("delivered", r"delivered|handed to you|given (?:back )?to you|back with you|handed over to you|returned to you|brought to you|with you again"),
 )
 _BAG_PATTERNS = tuple((value, re.compile(rf"\b(?:{p})", re.I)) for value, p in _BAG_STATUS)
 _PAST_PERFECT = re.compile(

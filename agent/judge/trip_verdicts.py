@@ -9,7 +9,7 @@ from agent import mentions
 from agent.answer import Claim
 from agent.judge import holds, policies
 from agent.judge.bench import Bench
-from agent.judge.clauses import Said
+from agent.judge.clauses import Said, flights_named
 from agent.judge.scope import Scope
 from agent.words import quoted, tokens
 from pipeline.documents import mask
@@ -31,7 +31,7 @@ def of_booking(bench: Bench, said: Said) -> Claim | None:
     """The verdict on a claim about a booking: status, cabin, insurance, flight, seat."""
     rows = _bookings_meant(bench, said)
     after = said.clause.text[said.end - said.clause.start :][:_NEAR]
-    asked = [one.key for one in mentions.flights(bench.question, bench.scope.carriers)]
+    asked = [one.key for one in flights_named(bench.question, bench.scope.carriers)]
     on = said.flight or next(iter(asked), None)
     flight = on if said.attribute == "seat" and not _OTHER_LEG.search(after) else None
 
