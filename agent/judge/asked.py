@@ -75,7 +75,13 @@ def missing(bench: Bench, found: Sequence[Claim]) -> list[Claim]:
 def _is_covered(bench: Bench, topic: str) -> bool:
     if topic == "policy":
         return policies.covered(bench)
+    if _PLANNED.search(bench.question) and any(one.attribute == _BEFORE for one in bench.said):
+        return True
     return any(_covers(said, topic) for said in bench.said)
+
+
+_PLANNED = re.compile(r"\b(?:supposed|planned|original\w*|scheduled|meant|should have)\b", re.I)
+_BEFORE = "scheduled_departure"
 
 
 def _covers(said: Said, topic: str) -> bool:

@@ -95,7 +95,7 @@ _ELLIPTIC = re.compile(
     r"(?= indeed\b|[,.;:!]|\s*$| [-–—])|^\s*[-–—;]",
     re.I,
 )
-_BARE = 6  # words of a first sentence that says hardly more than yes or no
+_BARE = 7  # words of a first sentence that says hardly more than yes or no
 _ASKABLE = {"status", "departure", "gate", "seat", "tier", "booking_status", "flight", "insurance"}
 _ASKABLE |= {"bag_status", "bag_location"}
 
@@ -109,11 +109,11 @@ def by_yes_or_no(
     """
     word = _YES_NO.match(answer)
     first = next(sentences(answer), None)
-    if word is None or first is None or is_disclaimed(first.text):
+    if word is None or first is None:
         return []
     rest = answer[word.end() :]
     elliptic = (" " in word["word"] and "not" not in word["word"]) or bool(_ELLIPTIC.match(rest))
-    if len(tokens(first.text)) > _BARE and not elliptic:
+    if len(tokens(first.text)) > _BARE and (not elliptic or is_disclaimed(first.text)):
         return []
     no = word["word"].lower().startswith(("no", "na", "neg", "afraid", "doesn't")) or bool(word["denied"] or _NOT_IT.match(first.text))
     as_told = question.replace("?", ".")  # a question states nothing, its words as a statement do

@@ -140,8 +140,18 @@ def _retold(bench: Bench) -> Iterator[Claim]:
         return
     words = content(bench.answer) - content(bench.question)
     told = [row for row in bench.scope.interactions if len(words & content(row["text"])) >= _RETOLD]
-    if told:
-        yield _claim(bench, (f"interaction/{told[0]['interaction_id']}", "text"), "", "current", 0)
+    if not told:
+        return
+    of = f"interaction/{told[0]['interaction_id']}", "text"
+    newest = bench.scope.interactions[0]
+    if told[0] is not newest and _LAST.search(f"{bench.question} {bench.answer}"):
+        by = bench.history.made_by(newest["interaction_id"])
+        yield bench.verdict(of, told[0]["text"][:80], newest["text"][:80], "stale", by)
+    else:
+        yield _claim(bench, of, "", "current", 0)
+
+
+_LAST = re.compile(r"\b(?:only|latest|last|most recent|newest)\b", re.I)
 
 
 # --- reasons --------------------------------------------------------------------------------------

@@ -201,7 +201,7 @@ def _is_of_other(value: str, subject: str, *, about_bag: bool) -> bool:
 # --- flights: times, gates ------------------------------------------------------------------------
 
 _DEPART = (
-    r"leav\w*|left|depart\w*|tak(?:e|es|en|ing) off|took off|take-?off|go(?:es|ing)? (?:at|out)"
+    r"leav\w*|left|depart\w*|tak(?:e|es|en|ing) off|took off|take-?off|go(?:es|ing)? (?:at|out|from)"
 )
 _DEPART += r"|[es]td\b|dep\b|wheels up|out of (?-i:[A-Z])|due out|away (?:at|by)|"
 _DEPART += r"off the ground|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"

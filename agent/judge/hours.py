@@ -53,7 +53,9 @@ _CLOCK_LENGTH = re.compile(
     r"(?<![\d:.])(\d{1,2})[:.h]([0-5]\d)\s?(?:hours?|hrs|h)\b(?! local)", re.I
 )
 _LONG = re.compile(rf"(?P<many>\d+|{IN_WORDS})(?:-|\s)minutes?\b", re.I)
-_COMPACT = re.compile(r"(?<!\w)(\d{1,2})h([0-5]\d)(?=\s+(?:late|delay|behind))", re.I)
+_COMPACT = re.compile(
+    r"(?<!\w)(\d{1,2})h([0-5]\d)(?=\s+(?:late|delay|behind))|(?<!\w)(?P<h>\d)\s?h\s(?P<m>[0-5]\d)\b", re.I
+)
 _AND_PART = re.compile(
     rf"\b(?P<hours>{IN_WORDS}|\d{{1,2}}) and (?:a (?P<part>quarter|half)|three quarter) hours?\b|"
     r"\b(?P<one>hour) and a (?P<more>quarter|half)\b",
@@ -78,7 +80,7 @@ def times(text: str) -> list[SpokenTime]:
 def durations(text: str) -> list[Duration]:
     """Every length of time in a text."""
     compact = [
-        Duration(int(match[1]) * 60 + int(match[2]), True, match.start(), match.end())
+        Duration(int(match[1] or match["h"]) * 60 + int(match[2] or match["m"]), True, *match.span())
         for match in _COMPACT.finditer(text)
     ]
     compact += [

@@ -73,11 +73,11 @@ def _enough(said: set[str], texts: Sequence[str]) -> bool:
 
 
 def asked_about(question: str, policies: Sequence[Row]) -> Row | None:
-    """The policy that shares most words with a question; None if there are no policies."""
+    """The policy that shares most words with a question, else a notion; None if none does."""
     words = content(question)
     scored = [(len(words & content(row["title"] + " " + row["text"])), row) for row in policies]
     best = max(scored, key=lambda one: one[0], default=(0, None))
-    return best[1] if best[0] else next(iter(policies), None)
+    return best[1] if best[0] else next((row for row in policies if rules.touched(question, row)), None)
 
 
 def names_amount(policies: Sequence[Row], value: str) -> bool:

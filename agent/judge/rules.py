@@ -65,7 +65,8 @@ def verdicts(bench: Bench) -> Iterator[Claim]:
     rules = [rule for row in bench.scope.policies for rule in _rules(bench, row)]
     for sentence in sentences(bench.answer):
         said = _read(sentence.text, _unit_asked(bench.question) if asked else "")
-        if is_offer(sentence.text) or (is_disclaimed(sentence.text) and not said.quantities):
+        silent = not said.quantities and said.free is None
+        if is_offer(sentence.text) or (is_disclaimed(sentence.text) and silent):
             continue
         about = _read(f"{bench.question} {sentence.text}") if asked else said
         if not asked and (len(about.notions) < _ENOUGH or not said.quantities):
@@ -75,6 +76,11 @@ def verdicts(bench: Bench) -> Iterator[Claim]:
 
 
 _ENOUGH = 2  # notions by which a sentence is of a rule that nobody asked for
+
+
+def touched(question: str, row: Row) -> bool:
+    """Whether a question shares a notion with any of a policy's rules."""
+    return bool(_read(question).notions & _read(row["text"]).notions)
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ def _read(text: str, asked: str = "") -> _Told:
 
 _OF_NOW = re.compile(r"\b(?:in|about|around)\s+$", re.I)
 _OF_NOW_AFTER = re.compile(
-    r"^\W*(?:\d+|" + IN_WORDS + r")?\s*(?:m|min|mins|minutes?)?\b\s*(?:late\b|behind|ago|delayed|before|after|from now)|"
+    r"^\W*(?:\d+|" + IN_WORDS + r")?\s*(?:m|min|mins|minutes?)?\b\s*(?:late\b|behind|ago|delayed|from now)|"
     r"^\s*(?:and )?\d+ ?m",
     re.I,
 )

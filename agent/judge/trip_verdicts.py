@@ -23,6 +23,8 @@ _GIVEN = re.compile(
     re.I,
 )
 _EARLIER = re.compile(r"\bmorning\b|\bfirst\b|\bearlier\b|\bnine\b|\b0?9\b", re.I)
+_HAD = re.compile(r"\bhad (?:i|we)\b|\b(?:i|we) (?:had|used to)\b|\bold (?:seat|booking|flight)\b", re.I)
+_WHEN = re.compile(r"\bwhen\b", re.I)
 _NEAR = 30  # characters after a seat in which its leg may be named without a number
 _QUOTED_WORDS = 8  # first words of a quoted message by which it is found again
 
@@ -46,6 +48,8 @@ def of_booking(bench: Bench, said: Said) -> Claim | None:
         # The flight was named in another clause: it may not be the one that the seat is on.
         flight = None
         claim = bench.settle(said, "booking", rows, test, shown)
+    if claim.status == "stale" and _HAD.search(bench.question):
+        return bench.claim(said, claim.entity, said.value, "current")  # asked, and told, as history
     return None if claim.status == "wrong" and said.guessed else claim
 
 
@@ -87,13 +91,16 @@ def of_bag(bench: Bench, said: Said) -> Claim:
     foreign = [tag for tag in mentions.numbers_in(said.clause.sentence) if tag not in bags]
     keys = [one.key for one in named] or ([] if foreign else list(bags))
     column = "status" if said.attribute == "bag_status" else "location"
-    return bench.settle(
+    claim = bench.settle(
         said,
         "bag",
         [(key, bags[key]) for key in keys],
         lambda row: holds.bag_holds(said, row),
         lambda row: row[column] or "not known",
     )
+    if claim.status == "stale" and _WHEN.search(bench.question):  # when it was is told of the past
+        return bench.claim(said, claim.entity, claim.true_, "current")
+    return claim
 
 
 def of_tier(bench: Bench, said: Said) -> Claim | None:
