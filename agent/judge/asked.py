@@ -49,9 +49,10 @@ _COVERS: dict[str, set[str]] = {
 _TELLS: dict[str, set[str]] = {topic: set() for topic in _COVERS} | {
     "flight_status": {"reason"},
     "departure": {"reason"},
-    "booking": {"name", "reason"},
+    "booking": {"name", "reason", "time"},
     "bag": {"name"},
-    "contact": {"text", "handled_by"},
+    "contact": {"text", "handled_by", "time"},
+    "payment": {"time"},
     "policy": {"policy"},
 }
 """The same of what is found by the record's own values."""
@@ -121,7 +122,7 @@ def _flight_asked(scope: Scope, question: str) -> str | None:
 
 
 def _seat(bench: Bench, topic: str) -> Claim | None:
-    for row in bench.scope.active:
+    for row in bench.scope.active or bench.scope.bookings.values():
         seats = [part["seat"] for part in row["segments"] if part["seat"]]
         if seats:
             by = bench.history.newest("booking", row["locator"])

@@ -70,8 +70,10 @@ def verdicts(bench: Bench) -> list[Claim]:
 
 def _is_of_rule(claim: Claim, rules: Sequence[Claim]) -> bool:
     """Whether what seems wrong of the customer's own is a length or an amount in a rule."""
-    return claim.status == "wrong" and claim.attribute in _QUANTITIES and any(
-        rule.status != "wrong" and _within(claim, rule) for rule in rules
+    return (
+        claim.status == "wrong"
+        and claim.attribute in _QUANTITIES
+        and any(rule.status != "wrong" and _within(claim, rule) for rule in rules)
     )
 
 
@@ -120,7 +122,9 @@ def _as_told_last(found: list[Claim], guessed: set[int]) -> list[Claim]:
 
 def _of(claim: Claim) -> tuple[str, str]:
     """What a claim is of: what became of a bag and where it is are one."""
-    return claim.entity, claim.attribute.split("_")[0] if claim.attribute in _BAG else claim.attribute
+    return claim.entity, claim.attribute.split("_")[
+        0
+    ] if claim.attribute in _BAG else claim.attribute
 
 
 _BAG = {"bag_status", "bag_location"}

@@ -70,7 +70,9 @@ _OF_TIMES = {"departure", "arrival", "flight_status", "gate"}
 # --- yes and no -----------------------------------------------------------------------------------
 
 _YES_NO = re.compile(
-    r"^\W*(?:(?:oh|well|haha),? )?(?P<word>yes|yeah|yep|yup|yah|sure did|sure do|sure is|you bet(?:cha)?|(?:of )?course|right|correct|indeed|absolutely|certainly|definitely|of course|"
+    r"^\W*(?:(?:oh|well|haha),? )?(?P<word>yes|yeah|yep|yup|yah|sure did|sure do|sure is|"
+    r"you bet(?:cha)?|(?:of )?course|right|correct|indeed|absolutely|certainly|definitely|"
+    r"of course|"
     r"affirmative|"
     r"that's right|loud and clear|no|nope|nah|none|not any ?more|not yet|afraid not|negative|"
     r"doesn't (?:look|seem) (?:like it|so)|"
@@ -91,7 +93,8 @@ _GOES = re.compile(
     re.I,
 )
 _ELLIPTIC = re.compile(
-    r"^,? (?:you|it|we|they|he|she|i)(?:'s| is| are| did| does| do| was| were| has| have| had| will|'ve|'re)(?:n't| not)?"
+    r"^,? (?:you|it|we|they|he|she|i)(?:'s| is| are| did| does| do| was| were| has| have| had|"
+    r" will|'ve|'re)(?:n't| not)?"
     r"(?= indeed\b|[,.;:!]|\s*$| [-–—])|^\s*[-–—;]",
     re.I,
 )
@@ -115,7 +118,9 @@ def by_yes_or_no(
     elliptic = (" " in word["word"] and "not" not in word["word"]) or bool(_ELLIPTIC.match(rest))
     if len(tokens(first.text)) > _BARE and (not elliptic or is_disclaimed(first.text)):
         return []
-    no = word["word"].lower().startswith(("no", "na", "neg", "afraid", "doesn't")) or bool(word["denied"] or _NOT_IT.match(first.text))
+    no = word["word"].lower().startswith(("no", "na", "neg", "afraid", "doesn't")) or bool(
+        word["denied"] or _NOT_IT.match(first.text)
+    )
     as_told = question.replace("?", ".")  # a question states nothing, its words as a statement do
     put = [one for one in claims(as_told, carriers, topics) if one.attribute in _ASKABLE]
     goes = "flight_status" in topics and _GOES.search(question)

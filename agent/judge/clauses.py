@@ -94,10 +94,12 @@ _DISCLAIMED = re.compile(
     re.I,
 )
 _SUPPOSED = re.compile(
-    r"\b(?:if|in case|in the event|whenever|unless|whether|(?<!that )would(?! (?:advise|draw|like|point|note|inform|ask|add|appear|seem|be))|could|might|"
+    r"\b(?:if|in case|in the event|whenever|unless|whether|(?<!that )would(?! (?:advise|draw|"
+    r"like|point|note|inform|ask|add|appear|seem|be))|could|might|"
     r"should (?:you|your|we|it|the|a)\b|"
     r"when (?:we|an? airline|an? flight|flights?)|(?<!of the )flights that|any flight|"
-    r"may (?:be|still|have|well|not)|can (?:be(?! (?:stated|confirmed|seen|found))|have|happen|take|arise|cause)|often|sometimes|usually)\b",
+    r"may (?:be|still|have|well|not)|can (?:be(?! (?:stated|confirmed|seen|found))|have|happen|"
+    r"take|arise|cause)|often|sometimes|usually)\b",
     re.I,
 )
 _OFFERED = re.compile(
@@ -123,7 +125,8 @@ _BARE_FLIGHT = re.compile(
     re.I,
 )
 _DIGITS = re.compile(
-    r"(?<![\w.:,$€£-])\d{2,4}(?=(?:'s|’s)?(?![\w:-]|[.,]\d))(?!\s*(?:USD|dollars?|bucks?|EUR|%|kg|hours?|h\b|min))"
+    r"(?<![\w.:,$€£-])\d{2,4}(?=(?:'s|’s)?(?![\w:-]|[.,]\d))(?!\s*(?:USD|dollars?|bucks?|EUR|%|"
+    r"kg|hours?|h\b|min))"
 )
 _CODE = 2
 _OF_FLIGHT = re.compile(r"\s+(?:on|for|of|with)\s+(?:flight\s+)?", re.I)
@@ -132,9 +135,12 @@ _ABOUT = re.compile(
     r"(?: message)?(?: (?:of|from) [^,.]{1,30}?)?"
     r"(?: (?:about|concerning|regarding|saying|on|that)\b"
     r"|: )|"
-    r"\byou(?:'d| had| have|'ve)?(?: \w+ly)? (?:told|tell|said|say|mention\w*|explain\w*|report\w*|"
-    r"complain\w*|ask\w*|wrote|tweeted|wr[io]te|feel|felt)\b[^,;.]*?\b(?:that|about|if|how|why|of)\b|"
-    r"\b(?:told|telling) (?:\w+ ){1,3}that\b|\b(?:says|saying|which says|in which|where) (?:that )?"
+    r"\byou(?:'d| had| have|'ve)?(?: \w+ly)? (?:told|tell|said|say|mention\w*|explain\w*|"
+    r"report\w*|"
+    r"complain\w*|ask\w*|wrote|tweeted|wr[io]te|feel|felt)\b[^,;.]*?\b(?:that|about|if|how|why|"
+    r"of)\b|"
+    r"\b(?:told|telling) (?:\w+ ){1,3}that\b|\b(?:says|saying|which says|in which|"
+    r"where) (?:that )?"
     r"(?:this|you|your|it|my|the)\b",
     re.I,
 )

@@ -19,7 +19,8 @@ from pipeline.images import Row
 
 _NUMBER = rf"(?:{IN_WORDS}|\d{{1,2}})"
 _NOUN = (
-    r"flight|seat|bag|suitcase|pieces? of (?:luggage|baggage)|piece|booking|passenger|people|person|pax|travell?er|tweet|call|e-?mail|message|"
+    r"flight|seat|bag|suitcase|pieces? of (?:luggage|baggage)|piece|booking|passenger|people|"
+    r"person|pax|travell?er|tweet|call|e-?mail|message|"
     r"voucher|refund"
 )
 _COUNT = re.compile(
@@ -29,7 +30,8 @@ _COUNT = re.compile(
     re.I,
 )
 _ASKED = re.compile(
-    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN}|of us)(?:s|ed)?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|"
+    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN}|of us)(?:s|"
+    rf"ed)?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|"
     rf"delayed))?",
     re.I,
 )
@@ -39,7 +41,8 @@ _BARE = re.compile(
     r"i count|"
     r"there (?:were|was|have been|has been)|we(?:'ve| have) (?:received|cancelled|paid|counted)|"
     r"we received|i see|we have|we've had|we've got)\s+)*(?:just |only )?"
-    rf"(?:the\s+|oh |haha,? )?(?P<number>both|none|neither|nil|zero|a single one|once|twice|thrice|{_NUMBER})\b(?!\s*[:.]\d|\s+[a-z]*(?:hour|minute|o'clock))"
+    rf"(?:the\s+|oh |haha,? )?(?P<number>both|none|neither|nil|zero|a single one|once|twice|"
+    rf"thrice|{_NUMBER})\b(?!\s*[:.]\d|\s+[a-z]*(?:hour|minute|o'clock))"
     r"(?=\s*(?:[:,.;!(–—-]|$|of them|in total|so far|yet|times|up to now|thus far|today|"
     r"altogether|overall|as of))",
     re.I,
@@ -65,7 +68,8 @@ _NAMED = {
     "neither": 0,
 }
 _DENIED = re.compile(
-    r"\b(?:no|any|an?|nothing|without) (?:\w+ ){0,2}?(?P<noun>booking|reservation|trip|bag|baggage|luggage|"
+    r"\b(?:no|any|an?|nothing|without) (?:\w+ ){0,2}?(?P<noun>booking|reservation|trip|bag|"
+    r"baggage|luggage|"
     r"handbag|suitcase)s?\b|\bnothing (?P<booked>booked|reserved)\b",
     re.I,
 )
@@ -86,8 +90,12 @@ def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
         only = re.search(r"\b(?:exactly|only|just)\b", clause.text[: found.end("number")], re.I)
         heard = "contact" in topics and only and _noun(found["noun"]) in _CHANNELS
         with_us = "booking" in topics and _noun(found["noun"]) == "passenger"
-        has = _noun(found["noun"]) in topics & {"booking", "bag"} and re.search(r"\byou(?: have|'ve)\b", clause.text, re.I)
-        asked = "count" in topics or paid or heard or has or with_us or (found["of"] and found["said"])
+        has = _noun(found["noun"]) in topics & {"booking", "bag"} and re.search(
+            r"\byou(?: have|'ve)\b", clause.text, re.I
+        )
+        asked = (
+            "count" in topics or paid or heard or has or with_us or (found["of"] and found["said"])
+        )
         if not asked or supposed(clause, found.start()):
             continue
         word = found["number"].lower()
@@ -109,7 +117,8 @@ def _noun(word: str) -> str:
 _TIMES = re.compile(r"\bhow (?:often|many times)\b", re.I)
 _WROTE = re.compile(r"\bmessage|\bcontact|\bwr[oi]te|\bheard?\b|\bcomplain|in touch", re.I)
 _ALONE = re.compile(
-    r"\b(?:only|just) (?:you|yourself|the one)\b|\b(?:solo|alone|on your own|by yourself)\b|\b(?P<both>both|two) of you\b",
+    r"\b(?:only|just) (?:you|yourself|the one)\b|\b(?:solo|alone|on your own|by yourself)\b|"
+    r"\b(?P<both>both|two) of you\b",
     re.I,
 )
 

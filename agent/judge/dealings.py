@@ -27,15 +27,18 @@ _NOUN = re.compile(
 )
 _VERB = re.compile(
     r"(?<!if )(?<!when )(?<!until )(?<!before )(?<!as )\byou(?:'ve| have|'d| had| did)?"
-    r"(?:n't|(?: also| just| already| first| last| actually| never| not| did))*\s+(?:(?P<tweet>tweet(?:ed)?)|"
-    r"(?P<call>call(?:ed)?|phoned?|rang|rung|gave us a (?:buzz|ring|call|shout)|spoke|spoken|talked|were on the phone)|(?P<email>e-?mail(?:ed)?|mailed)|"
+    r"(?:n't|(?: also| just| already| first| last| actually| never| not|"
+    r" did))*\s+(?:(?P<tweet>tweet(?:ed)?)|"
+    r"(?P<call>call(?:ed)?|phoned?|rang|rung|gave us a (?:buzz|ring|call|shout)|spoke|spoken|"
+    r"talked|were on the phone)|(?P<email>e-?mail(?:ed)?|mailed)|"
     r"(?P<any>wrote|written|posted|messaged|complained|contacted|got in touch|reached out|told us|"
     r"asked us|asked when|asked to|voiced|vented))\b",
     re.I,
 )
 _THANKS = re.compile(
     r"\b(?:(?:thank you|thanks|sorry) (?:for|about) your|"
-    r"\b(?:i|we)(?:'ve|'m| have)?(?: \w+ly| just| also)* (?:see|saw|seen|got|received|read|noticed|"
+    r"\b(?:i|we)(?:'ve|'m| have)?(?: \w+ly| just| also)* (?:see|saw|seen|got|received|read|"
+    r"noticed|"
     r"noted|had|spotted|heard|logged|aware of|found) (?:your|the|both|a|an|that|those|two|one)\b)"
     r"[^.;]{0,30}$",
     re.I,
@@ -44,15 +47,20 @@ _IT = re.compile(
     r"\b(?:saw|seen|got|have|read|received|found) (?:it|that|them|yours|both|all|one|"
     r"(?:your|the) (?:last|latest|most recent))\b|"
     r"^\W*(?:both|all|every one|each)\b(?: of them| of those)?\s*[,.!]|"
-    r"\b(?:it|that|they|one|none|nothing|both)\b(?: \w+){0,5}? (?:reached|arrived|came (?:in|through)|"
+    r"\b(?:it|that|they|one|none|nothing|both)\b(?: \w+){0,5}? (?:reached|arrived|came (?:in|"
+    r"through)|"
     r"come (?:in|through)|got (?:through|here)|logged|received|noted|recorded|landed|on file)\b|"
     r"\bnoted here\b|\bno such thing\b",
     re.I,
 )
-_OURS = re.compile(r"\b(?:our|us|we|i)(?:'ll| will| can| could)?\s+(?:reply|repl\w+|answer|send|sent|own)\b", re.I)
+_OURS = re.compile(
+    r"\b(?:our|us|we|i)(?:'ll| will| can| could)?\s+(?:reply|repl\w+|answer|send|sent|own)\b", re.I
+)
 
 
-_GIVE = re.compile(r"\b(?:give|call|send|drop|write|make|place)\s+(?:us |me |them |you )?(?:an?\s+|the\s+)?$", re.I)
+_GIVE = re.compile(
+    r"\b(?:give|call|send|drop|write|make|place)\s+(?:us |me |them |you )?(?:an?\s+|the\s+)?$", re.I
+)
 
 
 def contacts(clause: Clause, topics: set[str]) -> Iterator[Said]:
@@ -65,7 +73,10 @@ def contacts(clause: Clause, topics: set[str]) -> Iterator[Said]:
     for pattern in (_NOUN, _VERB):
         for found in pattern.finditer(clause.text):
             channel = str(found.lastgroup)
-            thanked = _THANKS.search(clause.text[: found.start()]) and channel not in ("any", "chat")
+            thanked = _THANKS.search(clause.text[: found.start()]) and channel not in (
+                "any",
+                "chat",
+            )
             if not asked and not thanked:
                 continue
             if _GIVE.search(clause.text[: found.start()]):
@@ -105,13 +116,18 @@ _AMOUNT = re.compile(
     re.I,
 )
 _BARE_AMOUNT = re.compile(
-    r"(?<![\w.:])(?P<digits>\d+\.\d\d)(?![\w.:])(?!\s*[ap]\.?m\b)|"
+    r"(?<![\w.:])(?P<digits>\d+\.\d\d)(?![\w:]|\.\d)(?!\s*[ap]\.?m\b)|"
     r"\b(?:got|received|sent|paid|back|your|refunded|credited|of)\s+(?:you\s+)?(?:a |the )?"
-    rf"(?P<whole>\d{{2,4}}|{IN_WORDS})(?!\s*(?:hour|minute|min\b|h\b|day|flight|bag|tweet|of\b|[ap]\.?m|past|to\b|-))"
+    rf"(?P<whole>\d{{2,4}}|{IN_WORDS})(?!\s*(?:hour|minute|min\b|h\b|day|flight|bag|tweet|of\b|"
+    rf"[ap]\.?m|past|to\b|-))"
     r"(?![:.]\d|\w)",
     re.I,
 )
-_CENTS = re.compile(r"^(?P<whole>.*\S)[\s-]+(?P<cents>(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:-\w+)?)$", re.I)
+_CENTS = re.compile(
+    r"^(?P<whole>.*\S)[\s-]+(?P<cents>(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|"
+    r"ninety)(?:-\w+)?)$",
+    re.I,
+)
 CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "d": "USD", "e": "EUR", "p": "GBP"}
 CURRENCIES |= {"b": "USD", "q": "GBP"}
 _KINDS = {
@@ -122,20 +138,28 @@ _PAYMENT = re.compile(
     r"\b(?:refund\w*|reimburse\w*|vouchers?|payments?|compensation|money|credit)\b", re.I
 )
 _MADE = re.compile(
-    r"\b(?:has|have|had|was|were|is|are|'s|'ve|been|already|just|it|that|we|i|nothing|none)(?: not|n't)?"
+    r"\b(?:has|have|had|was|were|is|are|'s|'ve|been|already|just|it|that|we|i|nothing|"
+    r"none)(?: not|n't)?"
     r"(?: \w+ly| yet| already| just| now| been| since| fully)* "
-    r"(?P<said>paid(?: out)?|issued|made|sent|refunded|reimbursed|on (?:its|the) way|processed|credited|gone out|"
-    r"went (?:out|through|off|back)|gone through|completed|done|transferred|returned|released|granted|"
+    r"(?P<said>paid(?: out)?|issued|made|sent|refunded|reimbursed|on (?:its|the) way|processed|"
+    r"credited|gone out|"
+    r"went (?:out|through|off|back)|gone through|completed|done|transferred|returned|released|"
+    r"granted|"
     r"approved|there|on (?:your|the) (?:account|profile|file|booking))\b",
     re.I,
 )
-_HAVE = re.compile(r"\b(?:you(?:'ve| have| do have| got| did get| received)|there(?:'s| is| are)|got)\b", re.I)
+_HAVE = re.compile(
+    r"\b(?:you(?:'ve| have| do have| got| did get| received)|there(?:'s| is| are)|got)\b", re.I
+)
 _TO_COME = re.compile(
-    r"\b(?:pending|waiting|outstanding|in progress|being (?:processed|reviewed|handled)|under review|"
+    r"\b(?:pending|waiting|outstanding|in progress|being (?:processed|reviewed|handled)|"
+    r"under review|"
     r"still to|yet to|to be (?:paid|issued|processed|approved)|on hold)\b",
     re.I,
 )
-_REFUSED = re.compile(r"\b(?:declin\w+|reject\w+|refused|denied|turned down|not (?:eligible|refundable))\b", re.I)
+_REFUSED = re.compile(
+    r"\b(?:declin\w+|reject\w+|refused|denied|turned down|not (?:eligible|refundable))\b", re.I
+)
 
 
 def payments(clause: Clause, topics: set[str]) -> Iterator[Said]:
@@ -157,7 +181,7 @@ def _paid(clause: Clause, kind: str, *, asked: bool) -> Iterator[Said]:
     noun = _PAYMENT.search(clause.text)
     verb = _MADE.search(clause.text) if noun or asked else None
     have = _HAVE.search(clause.text) if noun and asked else None
-    span = (verb.span("said") if verb else noun.span()) if noun or verb else None
+    span = verb.span("said") if verb else noun.span() if noun else None
     if span is None or supposed(clause, span[0]):
         return
     if asked and (no := _REFUSED.search(clause.text)):
@@ -197,5 +221,8 @@ def _plain(found: re.Match[str]) -> str:
 
 
 def _payment_kind(clause: Clause) -> str:
-    named = [kind for kind, words in _KINDS.items() if words.search(clause.sentence)]
-    return named[0] if len(named) == 1 else "any"
+    for text in (clause.text, clause.sentence):
+        named = [kind for kind, words in _KINDS.items() if words.search(text)]
+        if named:
+            return named[0] if len(named) == 1 else "any"
+    return "any"

@@ -55,13 +55,15 @@ def _names(bench: Bench, clause: Clause) -> Iterator[Claim]:
     for one in mentions.known(clause.text, keys):
         in_question = mentions.known(bench.question, [one.key])
         if not in_question and not denied(clause.text, one.start, one.end):
-            yield _claim(bench, (keys[one.key], "name"), one.key, "current", clause.start + one.start)
+            yield _claim(
+                bench, (keys[one.key], "name"), one.key, "current", clause.start + one.start
+            )
     for word in mentions.locators_in(clause.text) if "booking" in asked else ():
         foreign = len(word) == _LOCATOR and word not in scope.bookings and not word.isdigit()
         named = _CODE.search(clause.text) or _REF.search(bench.question)
-        if foreign and any(map(str.isdigit, word)) and named:
-            if not mentions.flights(word) and word not in bench.question:
-                yield _claim(bench, ("booking/", "name"), word, "wrong", clause.start)
+        known = mentions.flights(word) or word in bench.question
+        if foreign and any(map(str.isdigit, word)) and named and not known:
+            yield _claim(bench, ("booking/", "name"), word, "wrong", clause.start)
 
 
 _LOCATOR = 6
@@ -70,14 +72,33 @@ _REF = re.compile(r"\b(?:code|ref|reference|locator|pnr)\b", re.I)
 # --- who took a call ------------------------------------------------------------------------------
 
 _HANDLER = re.compile(
-    r"\b(?i:handled by|taken by|answered by|spoke (?:to|with)|spoken (?:to|with)|talked (?:to|with)|"
-    r"colleague|agent|(?:it|that) was)\s+(?:(?i:our|my|your|an?|the|colleague|agent|named|called)\s+)*"
+    r"\b(?i:handled by|taken by|answered by|spoke (?:to|with)|spoken (?:to|with)|talked (?:to|"
+    r"with)|"
+    r"colleague|agent|(?:it|that) was)\s+(?:(?i:our|my|your|an?|the|colleague|agent|named|"
+    r"called)\s+)*"
     r"(?P<name>[A-Z][a-z]+)\b(?! at\b)"
-    r"|\b(?P<who>[A-Z][a-z]+)\s+(?:took|handled|answered|picked up|dealt with|spoke|logged|was the one)\b"
+    r"|\b(?P<who>[A-Z][a-z]+)\s+(?:took|handled|answered|picked up|dealt with|spoke|logged|"
+    r"was the one)\b"
 )
 _WHO = re.compile(r"\bwho(?:'d|'s|m)?\b", re.I)
 _NAME = re.compile(r"(?:(?<=[a-z,:] )|^\W*)(?P<name>[A-Z][a-z]{2,})\b(?!['’-])(?P<who>)")
-_NO_NAMES = {"I", "We", "You", "It", "He", "She", "They", "That", "This", "Who", "Someone", "Nobody", "The", "Our", "One"}
+_NO_NAMES = {
+    "I",
+    "We",
+    "You",
+    "It",
+    "He",
+    "She",
+    "They",
+    "That",
+    "This",
+    "Who",
+    "Someone",
+    "Nobody",
+    "The",
+    "Our",
+    "One",
+}
 
 
 def _handler(bench: Bench, clause: Clause) -> Iterator[Claim]:
@@ -107,18 +128,22 @@ def _moments(bench: Bench, clause: Clause) -> Iterator[Claim]:
     asked = _WHEN.search(bench.question) and not bench.topics & {*_OF_FLIGHT, "gate"}
     if not asked or not bench.topics & _DATED or supposed(clause, len(clause.text)):
         return
-    known = {at + shift for at in bench.scope.told_at() | _happened(bench) for shift in range(-_ROUND, _ROUND + 1)}
+    known = {
+        at + shift
+        for at in bench.scope.told_at() | _happened(bench)
+        for shift in range(-_ROUND, _ROUND + 1)
+    }
     known |= {at for said in bench.said for at in said.minutes if said.attribute in _ENDS}
     for one in times(clause.text):
-        if not one.minutes & known:
-            words = clause.text[one.start : one.end]
-            yield _claim(bench, ("", "time"), words, "wrong", clause.start + one.start)
+        words = clause.text[one.start : one.end]
+        status = "current" if one.minutes & known else "wrong"
+        yield _claim(bench, ("", "time"), words, status, clause.start + one.start)
     for found in re.finditer(r"\b(?:yesterday|last night)\b", clause.text, re.I):
         yield _claim(bench, ("", "time"), found[0], "wrong", clause.start + found.start())
 
 
 def _happened(bench: Bench) -> set[int]:
-    """Minutes of the airline's day at which something became of the customer's bookings and bags."""
+    """Minutes of the airline's day at which something became of their bookings and bags."""
     things = [("booking", key) for key in bench.scope.bookings]
     things += [("bag", key) for key in bench.scope.bags]
     events = [one.by for kind, key in things for one in bench.history.states(kind, key) if one.by]
@@ -135,7 +160,7 @@ _RETOLD = 3  # words of a message by which an answer is known to retell it
 
 
 def _retold(bench: Bench) -> Iterator[Claim]:
-    """The message of which the answer retells some words; an older one is right if it is asked for."""
+    """The message of which the answer retells words; told as the last one it must be the last."""
     if "contact" not in bench.topics:
         return
     words = content(bench.answer) - content(bench.question)
@@ -175,10 +200,12 @@ _CAUSES = {
 _WEATHER = {"weather", "snow", "ice", "fog", "wind"}
 _CAUSE = re.compile("|".join(rf"\b(?P<{name}>{words})\b" for name, words in _CAUSES.items()), re.I)
 _BECAUSE = re.compile(
-    r"\b(?:because|due to|owing to|reasons?|caus\w+|result of|thanks to|forced|keeping|held up|on account of|"
+    r"\b(?:because|due to|owing to|reasons?|caus\w+|result of|thanks to|forced|keeping|held up|"
+    r"on account of|"
     r"attribut\w+|behind|blame\w*|down to|since|needs?|has to be|awaiting|waiting)\b|[-–—:(/]",
     re.I,
 )
+
 
 def _reasons(bench: Bench, clause: Clause) -> Iterator[Claim]:
     """Causes that a clause gives for what became of a flight."""
@@ -201,7 +228,8 @@ def _reasons(bench: Bench, clause: Clause) -> Iterator[Claim]:
 
 
 _NOT_FOR = re.compile(
-    r"\b(?:not|nothing to do) (?:\w+ )?(?:because of|due to|with|for|by)\W*(?:the |any )?$|\bno $", re.I
+    r"\b(?:not|nothing to do) (?:\w+ )?(?:because of|due to|with|for|by)\W*(?:the |any )?$|\bno $",
+    re.I,
 )
 _FEW = 6  # words of a clause that, asked why, only names the cause
 

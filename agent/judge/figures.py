@@ -72,12 +72,14 @@ _AFTER_NOUN = re.compile(
     re.I,
 )
 _NOBODY = re.compile(
-    r"\bnot a single one\b|\bclean sheet\b|\bnone at all\b|\bnothing\b[^.;]*\b(?:refunded|paid out|cancelled)|\b(?:nobody|no one|no customer|"
+    r"\bnot a single one\b|\bclean sheet\b|\bnone at all\b|\bnothing\b[^.;]*\b(?:refunded|"
+    r"paid out|cancelled)|\b(?:nobody|no one|no customer|"
     r"no passenger)\b[^.;]*\bcomplain",
     re.I,
 )
 _CHANNEL = re.compile(
-    rf"\b(?P<number>{_NUMBER})\s+(?:\w+\s+)?(?:by|via|through|on|over|from|in)\s+(?:an?\s+|the\s+)?"
+    rf"\b(?P<number>{_NUMBER})\s+(?:\w+\s+)?(?:by|via|through|on|over|from|in)\s+(?:an?\s+|"
+    rf"the\s+)?"
     r"(?P<channel>tweet|twitter|x|e-?mail|chat|call|phone)s?\b|"
     rf"\b(?P<many>{_NUMBER})\s+(?P<of>tweet|e-?mail|chat|call|phone call)s?\b",
     re.I,
@@ -92,7 +94,11 @@ _HOW_MANY = re.compile(
     rf"(?P<number>{_NUMBER})\s*(?:delay|flight|late|\)|,|\.|;|$| and|\*)",
     re.I,
 )
-_NO_DELAYS = re.compile(r"\ball\b[^.;]*\b(?:on time|punctual\w*|on schedule|as planned)|\b(?:no|none of (?:the|our)) (?:route|flight|delay)s?\b|no delays", re.I)
+_NO_DELAYS = re.compile(
+    r"\ball\b[^.;]*\b(?:on time|punctual\w*|on schedule|as planned)|\b(?:no|none of (?:the|"
+    r"our)) (?:route|flight|delay)s?\b|no delays",
+    re.I,
+)
 _MANY = re.compile(r"\b(?:about|around|some|roughly|approximately|nearly|almost|up to)\s+$", re.I)
 _LEAST = re.compile(r"\b(?:over|more than|at least)\s+$", re.I)
 
@@ -172,8 +178,10 @@ _ANY_NUMBER = re.compile(
 def _any_number(clause: Clause) -> re.Match[str] | None:
     """The first number of a clause that is no time, no amount and no flight's."""
     hidden = clause.text
-    for one in (*times(hidden), *clause.flights):
-        hidden = hidden[: one.start] + "#" * (one.end - one.start) + hidden[one.end :]
+    spans = [(one.start, one.end) for one in times(hidden)]
+    spans += [(one.start, one.end) for one in clause.flights]
+    for start, end in spans:
+        hidden = hidden[:start] + "#" * (end - start) + hidden[end:]
     return _ANY_NUMBER.search(hidden)
 
 

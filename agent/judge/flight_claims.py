@@ -21,7 +21,9 @@ FLIGHT_NOUN = re.compile(r"\b(?:flight|plane|aircraft|departs?|leaves?|departure
 _STATUS: tuple[tuple[str, str], ...] = (
     (
         "cancelled",
-        r"cancell?ed|(?:did|does|will) not operate|axe fell|killed|off the (?:board|schedule)|'s off\b(?! at| to| the)|pull(?:ed)? the plug|cxld?|canx|cnx|snowed off|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
+        r"cancell?ed|(?:did|does|will) not operate|axe fell|killed|off the (?:board|schedule)|"
+        r"'s off\b(?! at| to| the)|pull(?:ed)? the plug|cxld?|canx|cnx|snowed off|cancellation|"
+        r"withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
         r"(?:had|have|forced) to cancel|(?:forced|caused|obliged|made|led) us to cancel|"
         r"called off|scrubbed|scrapped|axed|binned|canned|dead\b|grounded|a no-go|"
         r"(?:not|n't) (?:going to happen|going anywhere|take place|be operated|be running)|"
@@ -37,7 +39,8 @@ _STATUS: tuple[tuple[str, str], ...] = (
         r"no (?:known |reported )?(?:issues|disruptions?|changes to (?:your|the) (?:flight|"
         r"departure))|(?:as|according to) (?:planned|scheduled|plan|schedule)|"
         r"punctual(?:ly)?"
-        r"|on sched\b|running (?:fine|smoothly|normally|to plan)|(?:as|business as) (?:normal|usual)|"
+        r"|on sched\b|running (?:fine|smoothly|normally|to plan)|(?:as|business as) (?:normal|"
+        r"usual)|"
         r"still on for|all (?:good|clear|fine|well)\b|bang on|"
         r"no delays?|without (?:a |any )?delay|to schedule",
     ),
@@ -46,13 +49,16 @@ _STATUS: tuple[tuple[str, str], ...] = (
         r"(?<!no )(?<!without )(?<!any )delay(?:ed|s)?\b|dlyd?\b|"
         r"(?:running|is|be|are|departed|leaving|left|"
         r"hours?|minutes?|mins?|min|h|hrs?) late\b|behind schedule|pushed back|postponed|held up|"
-        r"later than (?:planned|scheduled)|(?:running|is|are|now|a (?:bit|tad|little)) behind|slipped|"
+        r"later than (?:planned|scheduled)|(?:running|is|are|now|a (?:bit|tad|little)) behind|"
+        r"slipped|"
         r"pushed (?:to|until|out)|knocked back|bumped to|rescheduled|"
         r"put back|moved back",
     ),
     (
         "departed",
-        r"still (?:waiting|at the gate|boarding|parked|sitting|on the tarmac)|(?:n't|not)(?: even| yet| actually)? (?:left|departed|taken off|gone)\b|(?:has|have|had|is|it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
+        r"still (?:waiting|at the gate|boarding|parked|sitting|on the tarmac)|(?:n't|"
+        r"not)(?: even| yet| actually)? (?:left|departed|taken off|gone)\b|(?:has|have|had|is|"
+        r"it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
         r"airborne)|(?:has|have|already) gone|took off|departed\b|"
         r"left\b(?= (?:at|from|on time|jfk|lga|ewr|\d))",
     ),
@@ -62,7 +68,8 @@ _STATUS: tuple[tuple[str, str], ...] = (
     ),
     (
         "landed",
-        r"landed|touched down|wheels down(?= in\b|[.,!;]|$)|on the ground (?:in|at|since)|(?:is|are|safely|already|now|back) on the ground|got in\b|(?:has|have|had|already|"
+        r"landed|touched down|wheels down(?= in\b|[.,!;]|$)|on the ground (?:in|at|since)|(?:is|"
+        r"are|safely|already|now|back) on the ground|got in\b|(?:has|have|had|already|"
         r"just) (?:already |just )?arrived|"
         r"(?<=n't )arrived|(?<=not )arrived|(?<=not yet )arrived|(?<=n't yet )arrived|"
         r"arrived (?:at|in|on)\b",
@@ -75,7 +82,9 @@ _STATUS: tuple[tuple[str, str], ...] = (
         r"will (?:fly|operate)\b",
     ),
 )
-_PATTERNS = tuple((value, re.compile(rf"(?:\b|(?=n't))(?:{words})", re.I)) for value, words in _STATUS)
+_PATTERNS = tuple(
+    (value, re.compile(rf"(?:\b|(?=n't))(?:{words})", re.I)) for value, words in _STATUS
+)
 _NOUN = re.compile(
     r"\b(?P<booking>(?:booking|reservation|trip|ticket)s?\b|"
     rf"(?-i:{LOCATOR}))|"
@@ -100,14 +109,18 @@ def _subject(clause: Clause, place: int) -> str:
 
 
 _BOOKING_AFTER = re.compile(
-    rf"\s+(?:(?:your|the|this|that|it)\b\s*)?(?:(?:booking|reservation|trip|ticket)s?\b|(?-i:{LOCATOR}))",
+    rf"\s+(?:(?:your|the|this|that|it)\b\s*)?(?:(?:booking|reservation|trip|ticket)s?\b|"
+    rf"(?-i:{LOCATOR}))",
     re.I,
 )
 _FLIGHT_AFTER = re.compile(
-    r"\s+(?:(?:your|my|the|this|that)\s+)?(?:(?:\w+\s+)?flight\b|(?-i:[A-Z][A-Z0-9]\s?\d{1,4}\b))", re.I
+    r"\s+(?:(?:your|my|the|this|that)\s+)?(?:(?:\w+\s+)?flight\b|(?-i:[A-Z][A-Z0-9]\s?\d{1,4}\b))",
+    re.I,
 )
 _IN_GENERAL = re.compile(
-    r"^\s+(?:can|may|might|could|often|sometimes|usually|happen|are (?:often|never|always|usually))\b", re.I
+    r"^\s+(?:can|may|might|could|often|sometimes|usually|happen|are (?:often|never|always|"
+    r"usually))\b",
+    re.I,
 )
 _DONE = ("departed", "airborne", "landed")
 _NOT_YET = re.compile(r"\b(?:before|until|till|once)\b[^,]*$", re.I)
@@ -183,7 +196,9 @@ def statuses(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator[S
                 continue
             taken.append(found.span())
             negated = bool(_NOT_BEFORE.search(clause.text[: found.start()]))
-            negated = negated or (value in _DONE and found[0].lower().startswith(("n't", "not ", "still")))
+            negated = negated or (
+                value in _DONE and found[0].lower().startswith(("n't", "not ", "still"))
+            )
             if negated and value == "going":
                 value = "cancelled"  # "is not still going": as a person would mean it
                 negated = False
@@ -201,7 +216,8 @@ def _is_of_other(value: str, subject: str, *, about_bag: bool) -> bool:
 # --- flights: times, gates ------------------------------------------------------------------------
 
 _DEPART = (
-    r"leav\w*|left|depart\w*|tak(?:e|es|en|ing) off|took off|take-?off|go(?:es|ing)? (?:at|out|from)"
+    r"leav\w*|left|depart\w*|tak(?:e|es|en|ing) off|took off|take-?off|go(?:es|ing)? (?:at|out|"
+    r"from)"
 )
 _DEPART += r"|[es]td\b|dep\b|wheels up|out of (?-i:[A-Z])|due out|away (?:at|by)|"
 _DEPART += r"off the ground|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
@@ -214,16 +230,21 @@ _OTHER += (
     r"scan\w*|seen|check\w*|be at\b|turn up|head (?:to|for)|bag drop|as of|update\w*|"
     r"board\w*|gate closes?|closes|refund\w*|"
 )
-_OTHER += r"voucher|issued|credited|paid|hand(?:ed)? in|announced|published|changed|cancel\w*|located|found|since|handled"
+_OTHER += (
+    r"voucher|issued|credited|paid|hand(?:ed)? in|announced|published|changed|cancel\w*|located|"
+    r"found|since|handled"
+)
 _ROLE = re.compile(
     rf"\b(?:(?P<other>{_OTHER})|(?P<arrival>{_ARRIVE})|(?P<departure>{_DEPART}))", re.I
 )
 _PLANNED = re.compile(
-    r"\b(?:instead of|(?<!about )original|(?:were|was) due at|you were due|was to|were to|was due|were due|was set|originally|was scheduled|had been|"
+    r"\b(?:instead of|(?<!about )original|(?:were|was) due at|you were due|was to|were to|"
+    r"was due|were due|was set|originally|was scheduled|had been|"
     r"(?<!now )(?<!is )planned|"
     r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted|"
     r"delayed|put back|rescheduled|slipped) from|"
-    r"scheduled (?:departure|time)(?! (?:is|remains))|previously|used to|earlier than|would have|was going to|"
+    r"scheduled (?:departure|time)(?! (?:is|remains))|previously|used to|earlier than|"
+    r"would have|was going to|"
     r"should have (?!you)|not the|than (?:the )?|it was|which was)\b|\b(?:was|were)\W+$",
     re.I,
 )
@@ -270,7 +291,9 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
     yield from _delays(clause, asked="delay" in topics)
 
 
-_IN_SOME = re.compile(r"\b(?:in|within|for another)\s+(?:just |a |bit |little |good |tad )*(?:\w+ )?$", re.I)
+_IN_SOME = re.compile(
+    r"\b(?:in|within|for another)\s+(?:just |a |bit |little |good |tad )*(?:\w+ )?$", re.I
+)
 _TO_GO = re.compile(r"^\s*(?:to go|from now|left|until|till|before you)\b", re.I)
 _GOING = re.compile(rf"\b(?:{_DEPART}|airborne|skyward|in the air|going|boarding ends|off)\b", re.I)
 
@@ -280,9 +303,11 @@ def _relative(clause: Clause, topics: set[str]) -> Iterator[Said]:
     for one in durations(clause.text):
         before, after = clause.text[: one.start], clause.text[one.end :]
         of_departure = "departure" in topics or _GOING.search(clause.text)
-        if of_departure and (_IN_SOME.search(before) or _TO_GO.match(after)):
-            if not supposed(clause, one.start) and not _LATE.match(after):
-                yield said(clause, "departure", clause.text[one.start : one.end], (one.start, one.end), from_now=one.minutes)
+        counted = _IN_SOME.search(before) or _TO_GO.match(after)
+        if not (of_departure and counted) or supposed(clause, one.start) or _LATE.match(after):
+            continue
+        span, words = (one.start, one.end), clause.text[one.start : one.end]
+        yield said(clause, "departure", words, span, from_now=one.minutes)
 
 
 def _is_named(before: str, after: str) -> bool:
@@ -300,8 +325,10 @@ def _is_old(before: str, after: str, *, after_old: bool) -> bool:
 
 
 _NEARLY = re.compile(
-    r"\b(?:around|about|roughly|approximately|approx\.?|circa|some time|sometime|shortly|just|soon|nearly|almost|"
-    r"a (?:bit|little|touch|tad))\s*(?:after|before|past|at)?\s*$|\b(?:after|towards?|close to)\s+$",
+    r"\b(?:around|about|roughly|approximately|approx\.?|circa|some time|sometime|shortly|just|"
+    r"soon|nearly|almost|"
+    r"a (?:bit|little|touch|tad))\s*(?:after|before|past|at)?\s*$|\b(?:after|towards?|"
+    r"close to)\s+$",
     re.I,
 )
 _ROUND = 16  # minutes by which "around six" may miss
@@ -324,7 +351,9 @@ def _role(
     if beside := _AFTER_TIME.match(after):
         return "departure" if beside["departure"] else "arrival"
     later = _ROLE.search(re.split(r"[,;]", after, maxsplit=1)[0])
-    named = roles[-1] if roles else later if later and later.start() < _CLOSE else None
+    close = later if later and later.start() < _CLOSE else None
+    far = not roles or bool(re.search(r"[,;]", before[roles[-1].end() :]))
+    named = close if close and far else roles[-1] if roles else None
     if named:
         role = _named_role(named)
         of_flight = clause.flights or FLIGHT_NOUN.search(clause.text)

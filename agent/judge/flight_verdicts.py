@@ -14,6 +14,7 @@ from agent.judge.bench import Bench, Shown
 from agent.judge.clauses import Attribute, Said, flights_named
 from agent.judge.history import Holds
 from agent.judge.scope import Scope
+from agent.judge.topics import asks_why
 from pipeline.images import Row
 
 
@@ -91,6 +92,23 @@ def of_flight(bench: Bench, said: Said) -> Claim | None:
         return trip_verdicts.of_booking(bench, replace(said, attribute="booking_status"))
     if not keys and not named and not _YOURS.search(said.clause.sentence):
         return None  # of which flight is not said, and the customer has none
+    if len(keys) == 1 and not said.clause.named_here and _BOTH.search(said.clause.text):
+        every = [of_one(bench, said, [key], True) for key in flights_asked(bench)]
+        return max(filter(None, every), key=lambda one: _WORST.index(one.status), default=None)
+    return of_one(bench, said, keys, named)
+
+
+_BOTH = re.compile(r"\b(?:both|neither|all of (?:them|your))\b", re.I)
+_WORST = ("missing", "current", "stale", "wrong")
+
+
+def of_one(bench: Bench, said: Said, keys: list[str], named: bool) -> Claim | None:
+    """The verdict on a claim about one of these flights.
+
+    Args:
+        named: whether question or answer names them.
+    """
+    scope = bench.scope
     called_off = _called_off(bench, keys)
     said = replace(said, minutes=_from_now(bench, said))
 
@@ -206,6 +224,8 @@ def left_behind(bench: Bench, found: Sequence[Claim]) -> Claim | None:
         found: the verdicts on what it says: one that is right of the booking shows that it knows.
     """
     scope = bench.scope
+    if asks_why(bench.question):
+        return None
     if any(one.status == "current" and one.entity.startswith("booking/") for one in found):
         return None
     if not bench.topics & _ASKS_OF_FLIGHT or flights_named(bench.question, scope.carriers):

@@ -111,7 +111,7 @@ _STATUSES: dict[str, Callable[[Row], bool]] = {
     "departed": lambda row: row["status"] in _THERE,
     "airborne": lambda row: row["status"] == "departed",
     "landed": lambda row: row["status"] == "landed",
-    "diverted": lambda row: False,  # the record has no such status
+    "diverted": lambda row: row["status"] == "diverted",  # which the record never is
     "going": lambda row: row["status"] in ("scheduled", "delayed"),
 }
 _FLIGHT: dict[str, Callable[[Said, Row], bool]] = {

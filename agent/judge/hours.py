@@ -30,7 +30,8 @@ _TWELVE = (  # nine twenty-five p.m.
     "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 )
 _TWELVE_HOURS = re.compile(
-    rf"\b(?P<hour>{_TWELVE})[\s-](?P<minute>(?:oh|o)[\s-]five|ten|fifteen|(?:twenty|thirty|forty|fifty)(?:-five)?)\b"
+    rf"\b(?P<hour>{_TWELVE})[\s-](?P<minute>(?:oh|o)[\s-]five|ten|fifteen|(?:twenty|thirty|"
+    rf"forty|fifty)(?:-five)?)\b"
     r"(?!\s*(?:hundred|dollars|euros|pounds|minutes|hours|USD|EUR|GBP))"
     r"(?:\s*(?:(?P<half>[ap])\.?m\b|(?:in the|this) (?P<part>morning|afternoon|evening)|tonight))?",
     re.I,
@@ -38,14 +39,19 @@ _TWELVE_HOURS = re.compile(
 _HALF = re.compile(rf"\bhalf (?P<hour>{IN_WORDS}|1[0-2]|[1-9])\b", re.I)  # half seven: 7:30
 _ISH = re.compile(r"(?<![\d:.])(?P<hour>1[0-2]|[1-9])-?ish\b", re.I)
 _AT_HOUR = re.compile(  # at four, from gate C4
-    rf"\b(?:at|around|about|shortly after|just after|just before|shortly before|until|till|by|(?:pushed|moved|put|shifted|delayed|slipped|set)(?: back| out)? (?:to|for)|"
+    rf"\b(?:at|around|about|shortly after|just after|just before|shortly before|until|till|by|"
+    rf"(?:pushed|moved|put|shifted|delayed|slipped|set)(?: back| out)? (?:to|for)|"
     rf"(?:due|set|scheduled) for)\s+(?:about |"
     rf"around )?(?P<hour>{IN_WORDS}|1[0-2]|[1-9])"
-    r"(?=\s*(?:[,;!?)]|\.(?!\d)|$)|\s+(?:from|sharp|exactly|today|tonight|tomorrow|this|now|instead|but|"
+    r"(?=\s*(?:[,;!?)]|\.(?!\d)|$)|\s+(?:from|sharp|exactly|today|tonight|tomorrow|this|now|"
+    r"instead|but|"
     r"and not|rather)\b)",
     re.I,
 )
-_SHARP = re.compile(rf"\b(?P<hour>{_TWELVE}|1[0-2]|[1-9])\s+(?:(?:sharp|on the dot)\b(?! in)|(?P<half>[ap])\.?m\b)", re.I)
+_SHARP = re.compile(
+    rf"\b(?P<hour>{_TWELVE}|1[0-2]|[1-9])\s+(?:(?:sharp|on the dot)\b(?! in)|(?P<half>[ap])\.?m\b)",
+    re.I,
+)
 _BY_TIME = re.compile(  # "at JFK by 1:05 PM", but "delayed by 2:15"
     r"(?<!delayed )\bby (?P<time>\d{1,2}[:.][0-5]\d\s?[ap]\.?m\b|(?:[01]\d|2[0-3]):[0-5]\d)", re.I
 )
@@ -54,7 +60,9 @@ _CLOCK_LENGTH = re.compile(
 )
 _LONG = re.compile(rf"(?P<many>\d+|{IN_WORDS})(?:-|\s)minutes?\b", re.I)
 _COMPACT = re.compile(
-    r"(?<!\w)(\d{1,2})h([0-5]\d)(?=\s+(?:late|delay|behind))|(?<!\w)(?P<h>\d)\s?h\s(?P<m>[0-5]\d)\b", re.I
+    r"(?<!\w)(\d{1,2})h([0-5]\d)(?=\s+(?:late|delay|behind))|"
+    r"(?<!\w)(?P<h>\d)\s?h\s(?P<m>[0-5]\d)\b",
+    re.I,
 )
 _AND_PART = re.compile(
     rf"\b(?P<hours>{IN_WORDS}|\d{{1,2}}) and (?:a (?P<part>quarter|half)|three quarter) hours?\b|"
@@ -80,12 +88,13 @@ def times(text: str) -> list[SpokenTime]:
 def durations(text: str) -> list[Duration]:
     """Every length of time in a text."""
     compact = [
-        Duration(int(match[1] or match["h"]) * 60 + int(match[2] or match["m"]), True, *match.span())
+        Duration(
+            int(match[1] or match["h"]) * 60 + int(match[2] or match["m"]), True, *match.span()
+        )
         for match in _COMPACT.finditer(text)
     ]
     compact += [
-        Duration(_with_part(match), True, *match.span())
-        for match in _AND_PART.finditer(text)
+        Duration(_with_part(match), True, *match.span()) for match in _AND_PART.finditer(text)
     ]
     compact += [
         Duration(int(match[1]) * 60 + int(match[2]), True, *match.span())
@@ -149,8 +158,8 @@ def _of_twelve_hours(text: str) -> Iterator[SpokenTime]:
         if hour <= _HALF_DAY // 60:
             minute = hour * 60 % _HALF_DAY
             half = (match.groupdict().get("half") or "").lower()
-            both = {"a": {minute}, "p": {minute + _HALF_DAY}}
-            either = both.get(half, {minute, minute + _HALF_DAY})
+            named = {"a": {minute}, "p": {minute + _HALF_DAY}}
+            either = named.get(half, {minute, minute + _HALF_DAY})
             yield SpokenTime(frozenset(either), *match.span("hour"))
     for match in _ISH.finditer(text):
         hour = int(match["hour"]) * 60 % _HALF_DAY

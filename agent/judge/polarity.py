@@ -13,19 +13,23 @@ NOT = (
 )
 _BEFORE = re.compile(NOT + r"(?:\W+(?!but\b)\w+){0,6}\W*$", re.I)
 _AFTER = re.compile(
-    r"^(?:\W+(?!and\b|but\b|that\b|which\b|if\b|so\b)\w+){0,4}?\W*"
+    r"^(?:[^\w,;]+(?!and\b|but\b|that\b|which\b|if\b|so\b)\w+){0,4}?[^\w,;]*"
     + NOT
     + r"|^\W*[:?–-]\W*(?:no|none|not)\b",
     re.I,
 )
 _SEES = (
-    r"(?:see|seeing|find|found|locate|spot|have (?=no|any|none)|aware|know|showing|come across|tell|"
+    r"(?:see|seeing|find|found|locate|spot|have (?=no|any|none)|aware|know|showing|come across|"
+    r"tell|"
     r"in front of me|confirm|view|access)"
 )
 _SEES_NOTHING = re.compile(
-    rf"\b(?:i|we)\b(?:'m|'ve)?[^.;]{{0,30}}?(?:{NOT}|\b(?:unable|cannot))[^.;]{{0,25}}?\b{_SEES}(?:\b|(?<= ))|"
+    rf"\b(?:i|we)\b(?:'m|'ve)?[^.;]{{0,30}}?(?:{NOT}|\b(?:unable|"
+    rf"cannot))[^.;]{{0,25}}?\b{_SEES}(?:\b|(?<= ))|"
     rf"\b(?:i|we)\b(?: \w+){{0,2}} (?:see|find|have|found|got) (?:no\b|nothing|none)|"
-    rf"{NOT}(?: \w+)? (?:records?|traces?|sign|sight|evidence|information|details?) (?:of|on|about)\b|"
+    rf"{NOT}(?: \w+)? (?:records?|traces?|sign|sight|evidence|information|details?) (?:of|on|"
+    rf"about)\b|"
+    r"\b(?:i|we) (?:do not|don't|didn't)(?: \w+){0,2} have\b|"
     r"\bnot (?:that|as far as) i\b|\b(?:not aware|unaware|unable)\b",
     re.I,
 )

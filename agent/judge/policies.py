@@ -77,7 +77,11 @@ def asked_about(question: str, policies: Sequence[Row]) -> Row | None:
     words = content(question)
     scored = [(len(words & content(row["title"] + " " + row["text"])), row) for row in policies]
     best = max(scored, key=lambda one: one[0], default=(0, None))
-    return best[1] if best[0] else next((row for row in policies if rules.touched(question, row)), None)
+    return (
+        best[1]
+        if best[0]
+        else next((row for row in policies if rules.touched(question, row)), None)
+    )
 
 
 def names_amount(policies: Sequence[Row], value: str) -> bool:

@@ -21,8 +21,10 @@ from pipeline.images import Row
 
 _NOTIONS = {
     "cancel": r"cancel\w*|called off|scrubbed|our doing|our fault",
-    "rebook": r"rebook\w*|re-book\w*|another flight|switch\w*|mov(?:e|ed|ing)|different flight|new flight|transfer",
-    "change": r"chang\w*|alter\w*|switching|your (?:own )?plans|yourself|voluntar\w*|of your own|own (?:choice|accord|reasons?|wish)",
+    "rebook": r"rebook\w*|re-book\w*|another flight|switch\w*|mov(?:e|ed|ing)|different flight|"
+    r"new flight|transfer",
+    "change": r"chang\w*|alter\w*|switching|your (?:own )?plans|yourself|voluntar\w*|of your own|"
+    r"own (?:choice|accord|reasons?|wish)",
     "bag": r"bags?|baggage|suitcases?|luggage|pieces?|cases?|trolley|backpack|hold",
     "second": r"second|extra|additional|another bag|two|more than one|further|2nd|each further",
     "cabin": r"cabin|carry-?on|hand (?:bag|luggage|baggage)|on board|overhead",
@@ -43,16 +45,22 @@ _QUANTITY = re.compile(
     re.I,
 )
 _FREE = re.compile(
-    r"\bfree\b|\bno (?:extra )?(?:charge|cost|fee)s?\b|\bwithout (?:any )?(?:charge|cost|fee|paying)|"
-    r"\bnot a (?:cent|penny|dime)|\b(?:costs?|pay|owe|charged?|fees?)\b[^.]{0,20}\bnothing|\bnothing (?:to pay|extra)|"
-    r"\bon us\b|\bcomplimentary\b|\bwe(?:'ll| will| would| do)? (?:pay|cover|take care|give|provide|foot)|"
+    r"\bfree\b|\bno (?:extra )?(?:charge|cost|fee)s?\b|\bwithout (?:any )?(?:charge|cost|fee|"
+    r"paying)|"
+    r"\bnot a (?:cent|penny|dime)|\b(?:costs?|pay|owe|charged?|fees?)\b[^.]{0,20}\bnothing|"
+    r"\bnothing (?:to pay|extra)|"
+    r"\bon us\b|\bcomplimentary\b|\bwe(?:'ll| will| would| do)? (?:pay|cover|take care|give|"
+    r"provide|foot)|"
     r"\b(?:airline|us) (?:pays|covers|provides)|\bincluded\b|"
-    r"(?:n't|not) (?:have to |need to )?(?:cost|pay|charge|owe)|\bwaived?\b|\bat our expense\b|\bzero\b",
+    r"(?:n't|not) (?:have to |need to )?(?:cost|pay|charge|owe)|\bwaived?\b|\bat our expense\b|"
+    r"\bzero\b",
     re.I,
 )
 _COSTS = re.compile(
-    r"\bat your (?:own )?expense|\byour own (?:pocket|expense)|\b(?:fees?|charges?) (?:of|applies|apply|is|are)\b|"
-    r"\bcosts?\b|\bwe (?:do not|don't|can't|cannot) (?:pay|cover|provide)|\bnot (?:covered|included|free)|"
+    r"\bat your (?:own )?expense|\byour own (?:pocket|expense)|\b(?:fees?|charges?) (?:of|"
+    r"applies|apply|is|are)\b|"
+    r"\bcosts?\b|\bwe (?:do not|don't|can't|cannot) (?:pay|cover|provide)|\bnot (?:covered|"
+    r"included|free)|"
     r"\byou(?:'ll| will| would)? (?:have to|must|need to) pay|\byou(?:'d| would) (?:have to )?pay",
     re.I,
 )
@@ -107,8 +115,14 @@ def _unit_asked(question: str) -> str:
 
 
 _HOW_MANY = re.compile(r"\bhow many\b[^?]*\b(?:bag|suitcase|piece|case)", re.I)
-_HOW_MUCH = re.compile(r"\bhow much\b|\bcosts?\b|\bfees?\b|\bcharge|\bwhat do (?:i|you)\b|\bprice", re.I)
-_BARE = re.compile(rf"(?<!this )(?<!that )(?<!the )(?<!no )\b(?P<b>{IN_WORDS}|\d{{1,4}})\b(?![:.]\d|\s*(?:{_UNITS}))", re.I)
+_HOW_MUCH = re.compile(
+    r"\bhow much\b|\bcosts?\b|\bfees?\b|\bcharge|\bwhat do (?:i|you)\b|\bprice", re.I
+)
+_BARE = re.compile(
+    rf"(?<!this )(?<!that )(?<!the )(?<!no )\b(?P<b>{IN_WORDS}|\d{{1,4}})\b(?![:.]\d|"
+    rf"\s*(?:{_UNITS}))",
+    re.I,
+)
 
 
 def _read(text: str, asked: str = "") -> _Told:
@@ -128,7 +142,9 @@ def _read(text: str, asked: str = "") -> _Told:
 
 _OF_NOW = re.compile(r"\b(?:in|about|around)\s+$", re.I)
 _OF_NOW_AFTER = re.compile(
-    r"^\W*(?:\d+|" + IN_WORDS + r")?\s*(?:m|min|mins|minutes?)?\b\s*(?:late\b|behind|ago|delayed|from now)|"
+    r"^\W*(?:\d+|"
+    + IN_WORDS
+    + r")?\s*(?:m|min|mins|minutes?)?\b\s*(?:late\b|behind|ago|delayed|from now)|"
     r"^\s*(?:and )?\d+ ?m",
     re.I,
 )
@@ -145,7 +161,13 @@ def _quantity(found: re.Match[str]) -> tuple[str, float]:
     words = (found["a"] or found["b"] or found["c"] or found["d"]).lower()
     if found["bags"]:
         return "b", float(number(words))
-    many = 1.0 if words.split()[0] in ("a", "an") and "hundred" not in words else float(words) if words[0].isdigit() else number(words)
+    many = (
+        1.0
+        if words.split()[0] in ("a", "an") and "hundred" not in words
+        else float(words)
+        if words[0].isdigit()
+        else number(words)
+    )
     unit = (found["unit"] or "usd").lower()[0]
     if (found["unit"] or "").lower().startswith(("day", "week")):
         return "h", many * _HOURS * (_DAYS if unit == "w" else 1)
@@ -179,7 +201,9 @@ def _judged(
     if rule is None or not rule.now.notions & notions:
         return None
     known = {one for other in rules if _near(other, rule) for one in other.now.quantities}
-    if _agree(said, rule.now) or (said.quantities and said.quantities <= known and len(said.quantities) > 1):
+    if _agree(said, rule.now) or (
+        said.quantities and said.quantities <= known and len(said.quantities) > 1
+    ):
         return _claim(bench, rule, sentence, "current", None)
     for old, by in reversed(rule.before):
         if _agree(said, old):
@@ -193,7 +217,7 @@ def _judged(
 
 
 def _near(one: _Rule, other: _Rule) -> bool:
-    return one.row["slug"] == other.row["slug"]
+    return bool(one.row["slug"] == other.row["slug"])
 
 
 def _agree(said: _Told, rule: _Told) -> bool:
@@ -207,15 +231,14 @@ def _agree(said: _Told, rule: _Told) -> bool:
 
 
 def _contradicts(said: _Told, rule: _Told) -> bool:
-    price = any(unit == "usd" for unit, _ in said.quantities - rule.quantities)
-    return (said.free is False and rule.free is True) or (
-        said.free is True and rule.free is False and not said.quantities & rule.quantities
-    ) or (rule.free is True and price)
+    """Whether one says that something costs and the other that it is free."""
+    other = said.quantities - rule.quantities
+    if rule.free:
+        return said.free is False or any(unit == "usd" for unit, _ in other)
+    return said.free is True and rule.free is False and other == said.quantities
 
 
-def _claim(
-    bench: Bench, rule: _Rule, sentence: Sentence, status: str, by: Change | None
-) -> Claim:
+def _claim(bench: Bench, rule: _Rule, sentence: Sentence, status: str, by: Change | None) -> Claim:
     entity = f"policy/{rule.row['slug']}"
     words = sentence.text.strip()
     claim = bench.verdict((entity, "policy"), words, rule.row["text"][:200], status, by)

@@ -15,14 +15,18 @@ from agent.words import fold
 
 _POLICY = (
     r"\bpolic|\brules?\b|allowance|allowed|entitled|\bmay i\b|can i (?:rebook|change|cancel|bring|"
-    r"take|get)|have to pay|cost|\bcharged?\b|\b(?:meals?|food|eat|snacks?|drinks?)\b|overnight|free of charge|for free|"
+    r"take|get)|have to pay|cost|\bcharged?\b|\b(?:meals?|food|eat|snacks?|drinks?)\b|overnight|"
+    r"free of charge|for free|"
     r"(?<!the )(?<!my )(?<!our )\bhotels?\b|"
     r"(?:rebook|change)\w* (?:for )?free|carry-?on|hand luggage|"
-    r"how long (?:have|do) (?:i|we)\b[^?]*(?:rebook|switch|pick|choose|decide|change|free|another)|"
-    r"\bfees?\b|\bkilos?\b|\bweigh|what's the damage|how many (?:kilos|bags (?:may|can))|to rebook\b"
+    r"how long (?:have|do) (?:i|we)\b[^?]*(?:rebook|switch|pick|choose|decide|change|free|"
+    r"another)|"
+    r"\bfees?\b|\bkilos?\b|\bweigh|what's the damage|how many (?:kilos|bags (?:may|can))|"
+    r"to rebook\b"
 )
 _CONTACT = (
-    r"tweet|complain|\b(?:speak|spoke|talk(?:ed)?) (?:to|with)\b|\bmy (?:phone )?(?:call|e-?mail|mail|message|chat|post)\b|"
+    r"tweet|complain|\b(?:speak|spoke|talk(?:ed)?) (?:to|with)\b|\bmy (?:phone )?(?:call|"
+    r"e-?mail|mail|message|chat|post)\b|"
     r"\bi (?:called|phoned|rang|e-?mailed|wrote|posted)\b"
 )
 _NOUNS = (
@@ -41,7 +45,13 @@ _NOUNS = (
             r"\bdid i cancel|travell?ers|\bpnr\b|\breference\b"
         ),
     ),
-    ("arrival", re.compile(r"\barriv|\bhit\b|\breach\b|pick(?:ing)? (?:me|us) up|make it to|\bland\b|\bget (?:in|to|into|there)\b|touch ?down")),
+    (
+        "arrival",
+        re.compile(
+            r"\barriv|\bhit\b|\breach\b|pick(?:ing)? (?:me|us) up|make it to|\bland\b|"
+            r"\bget (?:in|to|into|there)\b|touch ?down"
+        ),
+    ),
     ("flight_status", re.compile(r"\blate\b|delayed|on time|flights (?:are|were) cancel")),
 )
 _WISH = re.compile(
@@ -60,6 +70,7 @@ _TELLING = re.compile(
 )
 _COUNTS = re.compile(r"\bhow (?:many|often)\b|\bnumber of\b")
 _TOGETHER = {"gate", "seat", "arrival"}  # are often asked for in one breath
+_OUTSIDE = re.compile(r"\bweather (?:like|in)\b|\bwarm\b|\brestaurants?\b|\bforecast\b")
 _WHICH = re.compile(r"\b(?:which|what) flight (?:am|are|was|were|do|number)\b|\bflight number\b")
 _LOCATOR = re.compile(r"\b(?=[a-z]*\d)(?=\d*[a-z])[a-z0-9]{6}\b")
 _CABIN = re.compile(r"\b(?:economy|business|class|cabin)\b")
@@ -71,7 +82,7 @@ def topics_of(question: str) -> set[str]:
     folded = fold(question)
     if figure := _figure_asked(folded):
         return {figure}
-    if _is_wish(folded):
+    if _is_wish(folded) or _OUTSIDE.search(folded):
         return set()
     more = {"count"} if _COUNTS.search(folded) else set()
     nouns = [topic for topic, words in _NOUNS if words.search(folded)]
@@ -87,7 +98,8 @@ def topics_of(question: str) -> set[str]:
 
 
 _WHY = re.compile(
-    r"\bwhy\b|\breasons?\b|\bcaus\w+|\bhold-?up\b|\bhow come\b|\bwhat for\b|holding (?:us|it|things) up|"
+    r"\bwhy\b|\breasons?\b|\bcaus\w+|\bhold-?up\b|\bhow come\b|\bwhat for\b|holding (?:us|it|"
+    r"things) up|"
     r"\bwhat's wrong\b|keeping us",
     re.I,
 )
@@ -151,7 +163,12 @@ def _figure_asked(folded: str) -> Kind | None:
 _ANY: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("cancelled_flights", re.compile(r"\bany (?:cancellations|(?:\w+ )*flights cancel)")),
     ("refunds", re.compile(r"\bany refunds\b(?! (?:for|to) )|did we refund")),
-    ("delays_by_route", re.compile(r"\bany (?:delays\b|(?:of (?:your|our|the) )?flights (?:\w+ )*(?:delayed|late))")),
+    (
+        "delays_by_route",
+        re.compile(
+            r"\bany (?:delays\b|(?:of (?:your|our|the) )?flights (?:\w+ )*(?:delayed|late))"
+        ),
+    ),
 )
 
 

@@ -99,12 +99,17 @@ _BARE_CABIN = re.compile(r"\b(?P<cabin>economy|premium|business|first(?= class))
 _CABIN_IN = re.compile(r"\b(?:in|fly|flying) (?P<cabin>economy|business)\b", re.I)
 _INSURED = re.compile(r"\b(?P<not>not |un|isn't |no )?(?:insured\b|insurance\b)", re.I)
 _ON_FLIGHT = re.compile(
-    r"\b(?:(?:re)?booked|re-?booked you|moved|transferred|switched|shifted|reassigned|parked|hopped|bumped|all set|"
-    r"(?:seat|place|spot) on (?:tomorrow|today|tonight)'s|put|you are|you're|you fly|you will be|travel\w*|"
-    r"you remain|confirmed|your (?:new |next |current )?flight(?: is| number is| will be)?|put you|"
+    r"\b(?:(?:re)?booked|re-?booked you|moved|transferred|switched|shifted|reassigned|parked|"
+    r"hopped|bumped|all set|"
+    r"(?:seat|place|spot) on (?:tomorrow|today|tonight)'s|put|you are|you're|you fly|"
+    r"you will be|travel\w*|"
+    r"you remain|confirmed|your (?:new |next |current )?flight(?: is| number is| will be)?|"
+    r"put you|"
     r"booking is|seat|seated|new flight(?: is)?)"
-    r"(?:\s+(?:now|still|again|over|across|you|him|her|them|\w+ class|\d{1,2}[A-K]|seat|from|the|\d{2,4}))*"
-    r"(?:\s+(?:the|on|onto|to|in|with|for|is|from \w{2} ?\d+ (?:on)?to))*(?:\s+flight)?[\s:,]*$",
+    r"(?:\s+(?:now|still|again|over|across|you|him|her|them|\w+ class|\d{1,2}[A-K]|seat|from|"
+    r"the|\d{2,4}))*"
+    r"(?:\s+(?:the|on|onto|to|in|with|for|is|from \w{2} ?\d+ (?:on)?to))*(?:\s+flight)?[\s:,]*$|"
+    r"\bfrom [A-Z]\w ?\d+ (?:on)?to\s+$|\bonto\s+(?:flight\s+)?$",
     re.I,
 )
 _OFF_FLIGHT = re.compile(
@@ -194,13 +199,16 @@ _BAG_STATUS = (
     ("registered", r"not (?:yet )?(?:been )?(?:handed in|checked in|dropped)|still with you"),
     (
         "checked",
-        r"(?:was|is|been|were|are) checked(?:[- ]in)?\b|checked(?: it| them| your bag| the bag)?[- ]in\b|"
-        r"(?:handed|dropped|gave|brought|turned|taken)(?: it| them| the bag| your bag)? (?:in|off|at the|over(?! to you))\b|"
+        r"(?:was|is|been|were|are) checked(?:[- ]in)?\b|checked(?: it| them| your bag|"
+        r" the bag)?[- ]in\b|"
+        r"(?:handed|dropped|gave|brought|turned|taken)(?: it| them| the bag| your bag)? (?:in|"
+        r"off|at the|over(?! to you))\b|"
         r"presented at|(?:took|taken) (?:it |them )?in\b",
     ),
     (
         "misrouted",
-        r"misrouted|mis-routed|misdirected|astray|sent to the wrong|wrong (?:airport|place|flight)|"
+        r"misrouted|mis-routed|misdirected|astray|sent to the wrong|wrong (?:airport|place|"
+        r"flight)|"
         r"mishandled|\blost\b|missing",
     ),
     (
@@ -208,7 +216,11 @@ _BAG_STATUS = (
         r"located|last seen|been found|was found|is found|last scanned|was scanned|tracked",
     ),
     ("loaded", r"loaded|on board|on the (?:plane|aircraft)"),
-    ("delivered", r"delivered|handed to you|given (?:back )?to you|back with you|handed over to you|returned to you|brought to you|with you again"),
+    (
+        "delivered",
+        r"delivered|handed to you|given (?:back )?to you|back with you|handed over to you|"
+        r"returned to you|brought to you|with you again",
+    ),
 )
 _BAG_PATTERNS = tuple((value, re.compile(rf"\b(?:{p})", re.I)) for value, p in _BAG_STATUS)
 _PAST_PERFECT = re.compile(
@@ -270,7 +282,8 @@ def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
             negated = bool(_NOT_NEAR.search(clause.text[: found.start()]))
             negated = negated or bool(_LABEL_NO.match(clause.text[found.end() :]))
             yield said(clause, "bag_status", value, found.span(), negated=negated)
-    if any(one.search(clause.text) and denied(clause.text, *one.search(clause.text).span()) for _, one in _BAG_PATTERNS[:2]):
+    handed_in = [hit for _, one in _BAG_PATTERNS[:2] for hit in one.finditer(clause.text)]
+    if any(denied(clause.text, *hit.span()) for hit in handed_in):
         return  # "not handed in at the desk" tells of no place
     for found in _PLACE.finditer(clause.text):
         if _PAST_PERFECT.search(clause.text[: found.start()]):
@@ -302,7 +315,9 @@ def tiers(clause: Clause, topics: set[str]) -> Iterator[Said]:
     for found in pattern.finditer(clause.text):
         name = next(group for group, words in found.groupdict().items() if words)
         before, after = clause.text[: found.start(name)], clause.text[found.end(name) :]
-        past = told_as_past(before, after, r"(?:gold|silver|regular|platinum|bronze|diamond)\b") or _FROM.search(before)
+        past = told_as_past(
+            before, after, r"(?:gold|silver|regular|platinum|bronze|diamond)\b"
+        ) or _FROM.search(before)
         if not supposed(clause, found.start()) and not past:
             negated = bool(_NOT_NEAR.search(before))
             yield said(clause, "tier", found[name].lower(), found.span(name), negated=negated)

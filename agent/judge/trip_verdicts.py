@@ -23,7 +23,9 @@ _GIVEN = re.compile(
     re.I,
 )
 _EARLIER = re.compile(r"\bmorning\b|\bfirst\b|\bearlier\b|\bnine\b|\b0?9\b", re.I)
-_HAD = re.compile(r"\bhad (?:i|we)\b|\b(?:i|we) (?:had|used to)\b|\bold (?:seat|booking|flight)\b", re.I)
+_HAD = re.compile(
+    r"\bhad (?:i|we)\b|\b(?:i|we) (?:had|used to)\b|\bold (?:seat|booking|flight)\b", re.I
+)
 _WHEN = re.compile(r"\bwhen\b", re.I)
 _NEAR = 30  # characters after a seat in which its leg may be named without a number
 _QUOTED_WORDS = 8  # first words of a quoted message by which it is found again
