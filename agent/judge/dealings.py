@@ -35,12 +35,16 @@ _VERB = re.compile(
     r"asked us|asked when|asked to|voiced|vented))\b",
     re.I,
 )
-_THANKS = re.compile(
-    r"\b(?:(?:thank you|thanks|sorry) (?:for|about) your|"
-    r"\b(?:i|we)(?:'ve|'m| have)?(?: \w+ly| just| also)* (?:see|saw|seen|got|received|read|"
-    r"noticed|"
-    r"noted|had|spotted|heard|logged|aware of|found) (?:your|the|both|a|an|that|those|two|one)\b)"
-    r"[^.;]{0,30}$",
+_THANKS = re.compile(r"\b(?:thank you|thanks|sorry) (?:for|about) your\b[^.;]{0,30}$", re.I)
+_SEEN = re.compile(
+    r"\b(?:i|we)(?:'ve|'m| have)?(?: \w+ly| just| also)* (?:see|saw|seen|got|received|read|noticed|"
+    r"noted|had|spotted|heard|logged|aware of|found) "
+    r"(?:your|the|both|a|an|that|those|two|one|no|any)\b[^.;]{0,30}$",
+    re.I,
+)
+_KEPT = re.compile(
+    r"^[^.;]{0,40}?\b(?:is|are|was|were|has been|have been)\b[^.;]{0,20}\b(?:received|read|noted|"
+    r"logged|registered|recorded|filed|on file|with us)\b",
     re.I,
 )
 _IT = re.compile(
@@ -73,11 +77,7 @@ def contacts(clause: Clause, topics: set[str]) -> Iterator[Said]:
     for pattern in (_NOUN, _VERB):
         for found in pattern.finditer(clause.text):
             channel = str(found.lastgroup)
-            thanked = _THANKS.search(clause.text[: found.start()]) and channel not in (
-                "any",
-                "chat",
-            )
-            if not asked and not thanked:
+            if not asked and not _is_of_customer(clause, channel, found):
                 continue
             if _GIVE.search(clause.text[: found.start()]):
                 continue
@@ -86,6 +86,14 @@ def contacts(clause: Clause, topics: set[str]) -> Iterator[Said]:
             yield _contact(clause, channel, found.span())
     if asked and (seen := _IT.search(clause.text)):
         yield _contact(clause, "any", seen.span())
+
+
+def _is_of_customer(clause: Clause, channel: str, found: re.Match[str]) -> bool:
+    """Whether a contact that nobody asked for is said to be the customer's, and to be known."""
+    before, after = clause.text[: found.start()], clause.text[found.end() :]
+    thanked = _THANKS.search(before) and channel not in ("any", "chat")
+    yours = re.search(r"\byour\s+(?:\w+\s+)?$", before, re.I) and _KEPT.match(after)
+    return bool(thanked or yours or _SEEN.search(before))
 
 
 def _contact(clause: Clause, channel: str, span: tuple[int, int]) -> Said:

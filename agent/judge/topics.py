@@ -1,4 +1,4 @@
-"""What a question asks for, as the judge reads it: its nouns first, else the agent's intents.
+"""What a question asks for, as the judge reads it: its nouns, and what the classifier hears in it.
 
 The nouns are the judge's own, so that a question which the agent misunderstood is still judged by
 what was asked. Counting questions ask for the thing that they count, and for `count`;
