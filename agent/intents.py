@@ -94,6 +94,15 @@ def intents_of(message: str) -> list[str]:
     return list(dict.fromkeys(family_of(one) for one in wishes))
 
 
+def likely(message: str) -> dict[str, float]:
+    """Intent -> the highest score that a message or one of its clauses has for it."""
+    found: dict[str, float] = {}
+    for clause in {message[:LONGEST], *_clauses(message[:LONGEST])}:
+        for name, score in _scores(clause).items():
+            found[name] = max(score, found.get(name, score))
+    return found
+
+
 def family_of(intent: str) -> str:
     """The intent that an answerer without words of its own for this one may take it for."""
     fields = table("intents")["intent"].get(intent, {"family": OUT_OF_SCOPE})

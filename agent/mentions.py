@@ -100,6 +100,24 @@ def names_place(text: str, airport: str) -> bool:
     return any(re.search(rf"\b{re.escape(name)}\b", folded) for name in _names(airport))
 
 
+_CAPITALS = re.compile(r"\b[A-Z][\w'’]+(?: [A-Z][\w'’]+)*")
+
+
+def places(text: str) -> list[str]:
+    """Airports and their cities that a text names with a capital, in its own words."""
+    return [
+        words
+        for found in _CAPITALS.finditer(text)
+        for words in (found[0], *found[0].split())
+        if words in airports() or fold(words) in _cities()
+    ]
+
+
+@cache
+def _cities() -> frozenset[str]:
+    return frozenset(name for code in airports() for name in _names(code))
+
+
 @cache
 def _names(airport: str) -> tuple[str, ...]:
     known = airports().get(airport, {})

@@ -32,7 +32,7 @@ _CLOCK = re.compile(
 _HOUR = re.compile(rf"(?<![\d:.])(?P<hour>1[0-2]|[1-9])\s?{_HALVES}", re.IGNORECASE)
 _NAMED = re.compile(r"\b(?P<name>noon|midday|midnight)\b", re.IGNORECASE)
 _SPOKEN = re.compile(
-    rf"\b(?P<minutes>{_WORDS}|\d{{1,2}})\s+(?:minutes\s+)?(?P<side>past|to|after)\s+"
+    rf"\b(?P<minutes>{_WORDS}|\d{{1,2}})\s+(?:minutes?\s+)?(?P<side>past|to|after)\s+"
     rf"(?P<hour>{_WORDS}|1[0-2]|[1-9])\b(?!\s*(?:hours|minutes|bags|flights))"
     rf"(?:\s?(?:{_HALVES}|in the (?P<part>morning|afternoon|evening)))?",
     re.IGNORECASE,
@@ -43,7 +43,9 @@ _OCLOCK = re.compile(
     re.IGNORECASE,
 )
 _PART_OF_DAY = re.compile(
-    rf"\b(?P<hour>{_WORDS}|1[0-2]|[1-9]) in the (?P<part>morning|afternoon|evening)\b",
+    rf"\b(?P<hour>{_WORDS}|1[0-2]|[1-9])(?: sharp| on the dot| exactly)?,? (?:in the|this|"
+    rf"tomorrow|at) "
+    r"(?P<part>morning|afternoon|evening|night)\b",
     re.IGNORECASE,
 )
 _DURATION = re.compile(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from agent import mentions
@@ -11,7 +11,7 @@ from agent.answer import Claim
 from agent.clues import channel_asked, payment_asked
 from agent.judge import figures, policies
 from agent.judge.bench import Bench
-from agent.judge.clauses import Said
+from agent.judge.clauses import Said, flights_named
 from agent.judge.history import Change
 from agent.judge.scope import Scope
 from agent.judge.trip_verdicts import contacts_by
@@ -46,21 +46,43 @@ _COVERS: dict[str, set[str]] = {
     **{kind: {"figure"} for kind in figures.KINDS},
 }
 """Intent of a question -> attributes of which one claim answers it."""
+_TELLS: dict[str, set[str]] = {topic: set() for topic in _COVERS} | {
+    "flight_status": {"reason"},
+    "departure": {"reason"},
+    "booking": {"name", "reason", "time"},
+    "bag": {"name"},
+    "contact": {"text", "handled_by", "time"},
+    "payment": {"time"},
+    "policy": {"policy"},
+}
+"""The same of what is found by the record's own values."""
 
 
-def missing(bench: Bench) -> list[Claim]:
-    """A claim with status missing for each thing asked, known to the record, and not said."""
-    return [
-        claim
-        for topic in sorted(bench.topics & _KNOWN.keys())
-        if not _is_covered(bench, topic) and (claim := _KNOWN[topic](bench, topic))
-    ]
+def missing(bench: Bench, found: Sequence[Claim]) -> list[Claim]:
+    """A claim with status missing for each thing asked, known to the record, and not said.
+
+    Args:
+        found: the verdicts on what the answer says.
+    """
+    asked = sorted(bench.topics & _KNOWN.keys())
+    told = {one.attribute for one in found}
+    if told and not bench.sure:
+        return []
+    if any(told & _TELLS[topic] or _is_covered(bench, topic) for topic in asked if topic in _TELLS):
+        return []
+    return [claim for topic in asked if (claim := _KNOWN[topic](bench, topic))]
 
 
 def _is_covered(bench: Bench, topic: str) -> bool:
     if topic == "policy":
         return policies.covered(bench)
+    if _PLANNED.search(bench.question) and any(one.attribute == _BEFORE for one in bench.said):
+        return True
     return any(_covers(said, topic) for said in bench.said)
+
+
+_PLANNED = re.compile(r"\b(?:supposed|planned|original\w*|scheduled|meant|should have)\b", re.I)
+_BEFORE = "scheduled_departure"
 
 
 def _covers(said: Said, topic: str) -> bool:
@@ -90,7 +112,7 @@ def _flight(bench: Bench, topic: str) -> Claim | None:
 
 
 def _flight_asked(scope: Scope, question: str) -> str | None:
-    numbers = mentions.flights(question)
+    numbers = flights_named(question, scope.carriers)
     if numbers:
         return next((key for one in numbers for key in scope.numbered(one.key)), None)
     days = {day.isoformat() for day in mentions.days(question, scope.now.date())}
@@ -100,7 +122,7 @@ def _flight_asked(scope: Scope, question: str) -> str | None:
 
 
 def _seat(bench: Bench, topic: str) -> Claim | None:
-    for row in bench.scope.active:
+    for row in bench.scope.active or bench.scope.bookings.values():
         seats = [part["seat"] for part in row["segments"] if part["seat"]]
         if seats:
             by = bench.history.newest("booking", row["locator"])

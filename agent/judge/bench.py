@@ -27,6 +27,8 @@ class Bench:
     answer: str
     said: Sequence[Said]
     topics: set[str]
+    sure: bool
+    """Whether a noun of the question says what is asked, so that it is not guessed."""
 
     def claim(
         self, said: Said, entity: str, true: str, status: str, by: Change | None = None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from agent.clues import channel_asked
-from agent.judge import counts, figures, flight_claims, trip_claims
+from agent.judge import counts, dealings, figures, flight_claims, trip_claims
 from agent.judge.clauses import Clause, Said, clauses, is_disclaimed
 from agent.words import sentences, tokens
 
@@ -45,32 +45,37 @@ def _of_clause(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator
     if stated or figures.speaks_of_airline(clause):
         yield from stated
         return
-    yield from trip_claims.contacts(clause, topics)
+    yield from dealings.contacts(clause, topics)
     yield from counts.denials(clause, topics)
+    yield from dealings.payments(clause, topics)
     if is_disclaimed(clause.text):
         yield from flight_claims.all_well(clause, topics)
         return
     yield from counts.counts(clause, topics)
-    yield from trip_claims.payments(clause, topics)
     yield from trip_claims.tiers(clause, topics)
     yield from trip_claims.bookings(clause, topics)
     yield from trip_claims.flights(clause, topics)
     yield from trip_claims.seats(clause, topics)
     if about_bag:
         yield from trip_claims.bags(clause, topics)
-        if not flight_claims.FLIGHT_NOUN.search(clause.text):
+        if not (flight_claims.FLIGHT_NOUN.search(clause.text) or topics & _OF_TIMES):
             return
     yield from flight_claims.gates(clause, topics)
     yield from flight_claims.statuses(clause, topics, about_bag=about_bag)
     yield from flight_claims.spoken_times(clause, topics)
 
 
+_OF_TIMES = {"departure", "arrival", "flight_status", "gate"}
+
 # --- yes and no -----------------------------------------------------------------------------------
 
 _YES_NO = re.compile(
-    r"^\W*(?P<word>yes|yeah|yep|correct|indeed|absolutely|certainly|definitely|of course|"
+    r"^\W*(?:(?:oh|well|haha),? )?(?P<word>yes|yeah|yep|yup|yah|sure did|sure do|sure is|"
+    r"you bet(?:cha)?|(?:of )?course|right|correct|indeed|absolutely|certainly|definitely|"
+    r"of course|"
     r"affirmative|"
-    r"that's right|loud and clear|no|nope|not any ?more|"
+    r"that's right|loud and clear|no|nope|nah|none|not any ?more|not yet|afraid not|negative|"
+    r"doesn't (?:look|seem) (?:like it|so)|"
     r"(?:it|we|i|they|you) (?:\w+ly |sure |indeed )?(?:did|do|was|has|have|had|is|are|were|will)"
     r"(?P<denied> not|n't)?(?= indeed\b|[,.;:!]| [-–—]|\s*$)|"
     r"(?:indeed|certainly|of course|sure),? (?:it|we|i|they|you) (?:did|do|was|has|have|is|are))\b",
@@ -87,7 +92,13 @@ _GOES = re.compile(
     r"happening|still on|take off|taking off)\b(?! (?:late|on time))",
     re.I,
 )
-_BARE = 6  # words of a first sentence that says hardly more than yes or no
+_ELLIPTIC = re.compile(
+    r"^,? (?:you|it|we|they|he|she|i)(?:'s| is| are| did| does| do| was| were| has| have| had|"
+    r" will|'ve|'re)(?:n't| not)?"
+    r"(?= indeed\b|[,.;:!]|\s*$| [-–—])|^\s*[-–—;]",
+    re.I,
+)
+_BARE = 7  # words of a first sentence that says hardly more than yes or no
 _ASKABLE = {"status", "departure", "gate", "seat", "tier", "booking_status", "flight", "insurance"}
 _ASKABLE |= {"bag_status", "bag_location"}
 
@@ -101,10 +112,15 @@ def by_yes_or_no(
     """
     word = _YES_NO.match(answer)
     first = next(sentences(answer), None)
-    elliptic = word is not None and " " in word["word"] and "not" not in word["word"]
-    if word is None or first is None or (len(tokens(first.text)) > _BARE and not elliptic):
+    if word is None or first is None:
         return []
-    no = word["word"].lower().startswith("no") or bool(word["denied"] or _NOT_IT.match(first.text))
+    rest = answer[word.end() :]
+    elliptic = (" " in word["word"] and "not" not in word["word"]) or bool(_ELLIPTIC.match(rest))
+    if len(tokens(first.text)) > _BARE and (not elliptic or is_disclaimed(first.text)):
+        return []
+    no = word["word"].lower().startswith(("no", "na", "neg", "afraid", "doesn't")) or bool(
+        word["denied"] or _NOT_IT.match(first.text)
+    )
     as_told = question.replace("?", ".")  # a question states nothing, its words as a statement do
     put = [one for one in claims(as_told, carriers, topics) if one.attribute in _ASKABLE]
     goes = "flight_status" in topics and _GOES.search(question)

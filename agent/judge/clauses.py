@@ -39,7 +39,9 @@ class Said:
     `value` is in the record's words where it has some, and `text` the answer's own words. `minutes`
     are the minutes of the day that a time may mean, `exact` whether a length of time is to the
     minute, `at_least` whether a time or a length is a lower bound ("not before 17:00"), `guessed`
-    whether no word tells what a time is of. A negated value says that it is not so.
+    whether no word tells what a time is of. A negated value says that it is not so, and
+    `sees_nothing` that its speaker only finds nothing of the sort. `from_now` are the minutes of
+    a time that is told as a length from now ("in about two hours").
     """
 
     attribute: Attribute
@@ -52,6 +54,8 @@ class Said:
     negated: bool = False
     at_least: bool = False
     guessed: bool = False
+    sees_nothing: bool = False
+    from_now: int | None = None
 
     @property
     def flight(self) -> str | None:
@@ -90,15 +94,17 @@ _DISCLAIMED = re.compile(
     re.I,
 )
 _SUPPOSED = re.compile(
-    r"\b(?:if|in case|in the event|whenever|unless|whether|(?<!that )would|could|might|"
+    r"\b(?:if|in case|in the event|whenever|unless|whether|(?<!that )would(?! (?:advise|draw|"
+    r"like|point|note|inform|ask|add|appear|seem|be))|could|might|"
     r"should (?:you|your|we|it|the|a)\b|"
     r"when (?:we|an? airline|an? flight|flights?)|(?<!of the )flights that|any flight|"
-    r"may (?:be|still|have|well|not)|can be)\b",
+    r"may (?:be|still|have|well|not)|can (?:be(?! (?:stated|confirmed|seen|found))|have|happen|"
+    r"take|arise|cause)|often|sometimes|usually)\b",
     re.I,
 )
 _OFFERED = re.compile(
     r"\b(?:i|we) (?:can|could|will|would) (?:\w+ly )?"
-    r"(?:move|pay|refund|rebook|cancel|change|issue|give|offer|put|book)\b",
+    r"(?!be\b)(?:move|pay|refund|rebook|cancel|change|issue|give|offer|put|book)\b",
     re.I,
 )
 _REPLACED = re.compile(
@@ -118,28 +124,41 @@ _BARE_FLIGHT = re.compile(
     r"scrapped|axed|off\b)))(?![:.]\d)",
     re.I,
 )
+_DIGITS = re.compile(
+    r"(?<![\w.:,$€£-])\d{2,4}(?=(?:'s|’s)?(?![\w:-]|[.,]\d))(?!\s*(?:USD|dollars?|bucks?|EUR|%|"
+    r"kg|hours?|h\b|min))"
+)
+_CODE = 2
 _OF_FLIGHT = re.compile(r"\s+(?:on|for|of|with)\s+(?:flight\s+)?", re.I)
 _ABOUT = re.compile(
-    r"\b(?:tweet|complaint|message|call|e-?mail|mail|chat|post|note|letter)s?\b"
+    r"\b(?:tweet|complaint|message|call|e-?mail|mail|chat|post|letter|(?<=your )note)s?\b"
     r"(?: message)?(?: (?:of|from) [^,.]{1,30}?)?"
     r"(?: (?:about|concerning|regarding|saying|on|that)\b"
     r"|: )|"
-    r"\byou(?:'d| had| have|'ve)?(?: \w+ly)? (?:told|tell|said|say|mention\w*|explain\w*|report\w*|"
-    r"complain\w*|ask\w*|wrote|tweeted|wr[io]te|feel|felt)\b[^,;.]*?\b(?:that|about|if|how|why|of)\b|"
-    r"\b(?:told|telling) (?:\w+ ){1,3}that\b|\b(?:says|saying|which says|in which|where) (?:that )?"
+    r"\byou(?:'d| had| have|'ve)?(?: \w+ly)? (?:told|tell|said|say|mention\w*|explain\w*|"
+    r"report\w*|"
+    r"complain\w*|ask\w*|wrote|tweeted|wr[io]te|feel|felt)\b[^,;.]*?\b(?:that|about|if|how|why|"
+    r"of)\b|"
+    r"\b(?:told|telling) (?:\w+ ){1,3}that\b|\b(?:says|saying|which says|in which|"
+    r"where) (?:that )?"
     r"(?:this|you|your|it|my|the)\b",
     re.I,
 )
 
 
 def clauses(text: str, carriers: set[str]) -> Iterator[Clause]:
-    """The clauses of a text that may state something; offers and questions do not."""
+    """The clauses of a text that may state something; offers and questions do not.
+
+    Args:
+        carriers: their two-letter codes, and the numbers of known flights (`EA204`), which are then
+            found by their digits alone as well.
+    """
     flight: str | None = None
     for sentence in sentences(_plain(without_quotes(text))):
-        if _OFFERED.search(sentence.text) or _ASKING.match(sentence.text):
+        if is_offer(sentence.text):
             continue
         for part, start in _parts(sentence.text, sentence.start):
-            named = _flights_named(part, carriers)
+            named = flights_named(part, carriers)
             flight = named[0].key if named else flight
             yield Clause(part, start, flight, tuple(named), sentence.text)
             flight = named[-1].key if named else flight
@@ -151,16 +170,24 @@ def _plain(text: str) -> str:
     return _LABEL.sub(lambda found: f"{found[1]} : ", bare)
 
 
-def _flights_named(part: str, carriers: set[str]) -> list[mentions.Mention]:
+def flights_named(part: str, carriers: set[str]) -> list[mentions.Mention]:
     """Flight numbers; without the carrier's code where there is but one carrier: `flight 218`."""
     named = mentions.flights(part, carriers)
-    if len(carriers) == 1:
-        (carrier,) = carriers
+    known = {key[2:]: key for key in carriers if len(key) > _CODE}
+    named += [
+        mentions.Mention(known[found[0]], found.start(), found.end())
+        for found in _DIGITS.finditer(part)
+        if found[0] in known and not any(a.start <= found.start() < a.end for a in named)
+    ]
+    codes = {key for key in carriers if len(key) == _CODE}
+    if len(codes) == 1:
+        (carrier,) = codes
         named += [
             mentions.Mention(
                 f"{carrier}{int(found['named'] or found['alone'])}", found.start(), found.end()
             )
             for found in _BARE_FLIGHT.finditer(part)
+            if not any(one.start < found.end() and found.start() < one.end for one in named)
         ]
     now = [one for one in named if not _REPLACED.search(part[: one.start])]
     return sorted(now, key=lambda one: one.start)
@@ -177,6 +204,11 @@ def _parts(sentence: str, start: int) -> Iterator[tuple[str, int]]:
 def is_disclaimed(clause: str) -> bool:
     """Whether a clause says that the speaker does not know or has not got something."""
     return bool(_DISCLAIMED.search(clause))
+
+
+def is_offer(sentence: str) -> bool:
+    """Whether a sentence offers or asks something, and so states nothing."""
+    return bool(_OFFERED.search(sentence) or _ASKING.match(sentence))
 
 
 def said(

@@ -7,27 +7,31 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from agent.answer import Claim
+from agent.clues import channel_asked
 from agent.judge import holds
 from agent.judge.bench import Bench
-from agent.judge.clauses import Clause, Said, is_disclaimed, said, supposed
+from agent.judge.clauses import Clause, Said, said, supposed
 from agent.judge.history import Change, State
 from agent.judge.numbers import IN_WORDS, number
+from agent.judge.polarity import NOT, sees_nothing
 from agent.judge.trip_verdicts import contacts_by
 from pipeline.images import Row
 
 _NUMBER = rf"(?:{IN_WORDS}|\d{{1,2}})"
 _NOUN = (
-    r"flight|bag|booking|passenger|people|person|travell?er|tweet|call|e-?mail|message|"
+    r"flight|seat|bag|suitcase|pieces? of (?:luggage|baggage)|piece|booking|passenger|people|"
+    r"person|pax|travell?er|tweet|call|e-?mail|message|"
     r"voucher|refund"
 )
 _COUNT = re.compile(
-    rf"\b(?P<number>both|none|neither|(?:just|only) an?|a single|"
+    rf"\b(?P<number>both|none|neither|(?:just|only) an?|a single|a lone|"
     rf"{_NUMBER})\s+(?:single )?(?P<of>of\s+(?:your|the)\s+(?:{_NUMBER}\s+)?)?"
     rf"(?P<noun>{_NOUN})s?\b(?P<state>[^,.;:]{{0,40}}?\b(?P<said>cancell?ed|delayed))?",
     re.I,
 )
 _ASKED = re.compile(
-    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN})(?:s|ed)?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|"
+    rf"\bhow many\b[^?]*?\b(?P<noun>{_NOUN}|of us)(?:s|"
+    rf"ed)?\b(?P<state>[^?]*?\b(?P<said>cancell?ed|"
     rf"delayed))?",
     re.I,
 )
@@ -37,7 +41,8 @@ _BARE = re.compile(
     r"i count|"
     r"there (?:were|was|have been|has been)|we(?:'ve| have) (?:received|cancelled|paid|counted)|"
     r"we received|i see|we have|we've had|we've got)\s+)*(?:just |only )?"
-    rf"(?:the\s+)?(?P<number>both|none|neither|nil|once|twice|thrice|{_NUMBER})\b(?!\s*[:.]\d|\s+[a-z]*(?:hour|minute|o'clock))"
+    rf"(?:the\s+|oh |haha,? )?(?P<number>both|none|neither|nil|zero|a single one|once|twice|"
+    rf"thrice|{_NUMBER})\b(?!\s*[:.]\d|\s+[a-z]*(?:hour|minute|o'clock))"
     r"(?=\s*(?:[:,.;!(–—-]|$|of them|in total|so far|yet|times|up to now|thus far|today|"
     r"altogether|overall|as of))",
     re.I,
@@ -56,11 +61,18 @@ _NAMED = {
     "just a": 1,
     "only a": 1,
     "a single": 1,
+    "a lone": 1,
+    "a single one": 1,
     "both": 2,
     "none": 0,
     "neither": 0,
 }
-_DENIED = re.compile(r"\b(?:no|any) (?:booking|reservation)s?\b", re.I)
+_DENIED = re.compile(
+    r"\b(?:no|any|an?|nothing|without) (?:\w+ ){0,2}?(?P<noun>booking|reservation|trip|bag|"
+    r"baggage|luggage|"
+    r"handbag|suitcase)s?\b|\bnothing (?P<booked>booked|reserved)\b",
+    re.I,
+)
 _CHANNELS = ("tweet", "call", "email", "message")
 _PAYMENTS = {"voucher": "voucher_issued", "refund": "refunded"}
 
@@ -71,9 +83,19 @@ def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
     The value is `2 flight` or, of those in a certain state, `2 flight cancelled`. Counts that the
     question did not ask for are read only of `N of your ...` in a state.
     """
+    if "booking" in topics and (all_of := _ALONE.search(clause.text)):
+        yield said(clause, "count", f"{2 if all_of['both'] else 1} passenger", all_of.span())
     for found in _COUNT.finditer(clause.text):
         paid = "payment" in topics and found["noun"].lower() in _PAYMENTS
-        asked = "count" in topics or paid or (found["of"] and found["said"])
+        only = re.search(r"\b(?:exactly|only|just)\b", clause.text[: found.end("number")], re.I)
+        heard = "contact" in topics and only and _noun(found["noun"]) in _CHANNELS
+        with_us = "booking" in topics and _noun(found["noun"]) == "passenger"
+        has = _noun(found["noun"]) in topics & {"booking", "bag"} and re.search(
+            r"\byou(?: have|'ve)\b", clause.text, re.I
+        )
+        asked = (
+            "count" in topics or paid or heard or has or with_us or (found["of"] and found["said"])
+        )
         if not asked or supposed(clause, found.start()):
             continue
         word = found["number"].lower()
@@ -85,13 +107,37 @@ def counts(clause: Clause, topics: set[str]) -> Iterator[Said]:
 
 def _noun(word: str) -> str:
     plain = word.lower().replace("-", "")
-    return "passenger" if plain.startswith(("people", "person", "travel")) else plain
+    if plain == "of us":
+        return "passenger"
+    if plain.startswith(("piece", "suitcase")):
+        return "bag"
+    return "passenger" if plain.startswith(("people", "person", "travel", "pax", "seat")) else plain
+
+
+_TIMES = re.compile(r"\bhow (?:often|many times)\b", re.I)
+_WROTE = re.compile(r"\bmessage|\bcontact|\bwr[oi]te|\bheard?\b|\bcomplain|in touch", re.I)
+_ALONE = re.compile(
+    r"\b(?:only|just) (?:you|yourself|the one)\b|\b(?:solo|alone|on your own|by yourself)\b|"
+    r"\b(?P<both>both|two) of you\b",
+    re.I,
+)
 
 
 def bare(question: str, clause: Clause) -> Iterator[Said]:
     """A count without its noun, `Just the one.`, of what the question asked how many there are."""
     asked, found = _ASKED.search(question), bare_number(clause)
-    if asked and found:
+    times = _TIMES.search(question) and channel_asked(question)
+    if times == "any" and not _WROTE.search(question):
+        return
+    if times and found:
+        word = found["number"].lower()
+        many = _NAMED[word] if word in _NAMED else number(word)
+        noun = "message" if times == "any" else times
+        yield said(clause, "count", f"{many} {noun}", found.span("number"))
+    elif asked and (alone := _ALONE.search(clause.text)) and _noun(asked["noun"]) == "passenger":
+        many = 2 if alone["both"] else 1
+        yield said(clause, "count", f"{many} passenger", alone.span())
+    elif asked and found:
         word = found["number"].lower()
         many = _NAMED[word] if word in _NAMED else number(word)
         state = (asked["said"] or "").lower().replace("canceled", "cancelled")
@@ -105,10 +151,18 @@ def bare_number(clause: Clause) -> re.Match[str] | None:
 
 
 def denials(clause: Clause, topics: set[str]) -> Iterator[Said]:
-    """No booking to be seen, where one was asked for: `0 booking`, negated as a denial is."""
-    found = _DENIED.search(clause.text) if "booking" in topics else None
-    if found and (is_disclaimed(clause.text) or found[0].lower().startswith("no")):
-        yield said(clause, "count", "0 booking", found.span(), negated=True)
+    """No booking or bag, where one was asked for: `0 booking`, negated as a denial is."""
+    for found in _DENIED.finditer(clause.text) if topics & {"booking", "bag"} else ():
+        no = found[0].lower().startswith(("no ", "nothing", "without"))
+        denied = no or re.search(NOT + r"[^,;.]{0,30}$", clause.text[: found.start()], re.I)
+        noun = _THINGS.get((found["noun"] or "booking").lower(), "booking")
+        if denied and noun in topics and not supposed(clause, found.start()):
+            unseen = sees_nothing(clause.text)
+            span = found.span()
+            yield said(clause, "count", f"0 {noun}", span, negated=True, sees_nothing=unseen)
+
+
+_THINGS = dict.fromkeys(("bag", "baggage", "luggage", "handbag", "suitcase"), "bag")
 
 
 def of_count(bench: Bench, said: Said) -> Claim | None:
@@ -122,7 +176,7 @@ def of_count(bench: Bench, said: Said) -> Claim | None:
     entity = f"customer/{(bench.scope.customer or {}).get('customer_id', '')}"
     if int(many) == past[-1][0]:
         return bench.claim(replace(said, negated=False), entity, true, "current")
-    if said.negated:
+    if said.negated and said.sees_nothing:
         return None
     for (before, _), (_, by) in zip(reversed(past[:-1]), reversed(past[1:]), strict=True):
         if int(many) == before:

@@ -18,10 +18,11 @@ from sqlalchemy import select
 
 from agent import mentions, reporting
 from agent.answer import Claim
-from agent.judge import counts, trip_claims
+from agent.judge import counts, dealings
 from agent.judge.bench import Bench
 from agent.judge.clauses import Clause, Said, is_disclaimed, said, supposed
 from agent.judge.history import Change
+from agent.judge.hours import times
 from agent.judge.numbers import IN_WORDS, number
 from agent.reporting import Kind, Slots, Values
 from pipeline import measures, schema
@@ -48,7 +49,7 @@ def kind_of(topics: set[str]) -> Kind | None:
 # --- what a sentence states -----------------------------------------------------------------------
 
 _NUMBER = rf"(?:{IN_WORDS}|\d{{1,3}}(?:,\d{{3}})+|\d+)"
-_NONE = r"no|none|nil|not a single|not one|nobody|no one"
+_NONE = r"no|none|nil|zero|nothing|not a single|not one|nobody|no one"
 _NOUN = r"complaint|flight|cancellation|refund|departure"
 _WIDE = re.compile(
     rf"\b(?:{_NUMBER}|no|several|many) (?:(?!of\b|your\b)\w+ ){{0,2}}?"
@@ -71,25 +72,33 @@ _AFTER_NOUN = re.compile(
     re.I,
 )
 _NOBODY = re.compile(
-    r"\bnothing\b[^.;]*\b(?:refunded|paid out|cancelled)|\b(?:nobody|no one|no customer|"
+    r"\bnot a single one\b|\bclean sheet\b|\bnone at all\b|\bnothing\b[^.;]*\b(?:refunded|"
+    r"paid out|cancelled)|\b(?:nobody|no one|no customer|"
     r"no passenger)\b[^.;]*\bcomplain",
     re.I,
 )
 _CHANNEL = re.compile(
-    rf"\b(?P<number>{_NUMBER})\s+(?:\w+\s+)?(?:by|via|through|on|over|from|in)\s+(?:an?\s+|the\s+)?"
+    rf"\b(?P<number>{_NUMBER})\s+(?:\w+\s+)?(?:by|via|through|on|over|from|in)\s+(?:an?\s+|"
+    rf"the\s+)?"
     r"(?P<channel>tweet|twitter|x|e-?mail|chat|call|phone)s?\b|"
     rf"\b(?P<many>{_NUMBER})\s+(?P<of>tweet|e-?mail|chat|call|phone call)s?\b",
     re.I,
 )
 _CHANNELS = {"twitter": "tweet", "x": "tweet", "phone": "call", "phone call": "call"}
 _PLACE = r"(?:[A-Z]{3}|[A-Z][\w'’]+(?: [A-Z][\w'’]+)*)"
-_ROUTE = re.compile(rf"\b(?P<from>{_PLACE})\s?(?:to|-|–|→|->)\s?(?P<to>{_PLACE})\b")
+_ROUTE = re.compile(
+    rf"\b(?:between )?(?P<from>{_PLACE})\s?(?:to|-|–|→|->|/|and)\s?(?P<to>{_PLACE})\b"
+)
 _HOW_MANY = re.compile(
     rf"^\**[\s,:(]*(?:route )?(?:(?:with|has|had|at|is|leads with)\s+)?(?:only |just )?"
     rf"(?P<number>{_NUMBER})\s*(?:delay|flight|late|\)|,|\.|;|$| and|\*)",
     re.I,
 )
-_NO_DELAYS = re.compile(r"\b(?:no|none of (?:the|our)) (?:route|flight|delay)s?\b|no delays", re.I)
+_NO_DELAYS = re.compile(
+    r"\ball\b[^.;]*\b(?:on time|punctual\w*|on schedule|as planned)|\b(?:no|none of (?:the|"
+    r"our)) (?:route|flight|delay)s?\b|no delays",
+    re.I,
+)
 _MANY = re.compile(r"\b(?:about|around|some|roughly|approximately|nearly|almost|up to)\s+$", re.I)
 _LEAST = re.compile(r"\b(?:over|more than|at least)\s+$", re.I)
 
@@ -123,7 +132,7 @@ def claims(clause: Clause, kind: Kind) -> Iterator[Said]:
     if kind == "complaints":
         yield from _by_channel(clause)
     if kind == "refunds":
-        for one in trip_claims.payments(clause, set()):
+        for one in dealings.payments(clause, set()):
             _, *amount = one.value.split()
             if amount:
                 value = f"{amount[1]} {amount[0]}"
@@ -144,6 +153,12 @@ def _totals(clause: Clause, kind: Kind) -> Iterator[Said]:
     ]
     found = next(iter(matches), None)
     found = found or _AFTER_NOUN.search(clause.text) or counts.bare_number(clause)
+    if found is None and kind == "cancelled_flights" and clause.flights:
+        span = clause.flights[0].start, clause.flights[-1].end
+        yield said(clause, "figure", f"flights {len({one.key for one in clause.flights})}", span)
+        return
+    amounts = any(dealings.payments(clause, set()))
+    found = found or (None if amounts else _any_number(clause))
     if found is None or supposed(clause, found.start()):
         return
     before = clause.text[: found.start("number")]
@@ -151,6 +166,23 @@ def _totals(clause: Clause, kind: Kind) -> Iterator[Said]:
         value = f"{_TOTAL[kind]} {_value(found['number'])}"
         more = bool(_LEAST.search(before))
         yield said(clause, "figure", value, found.span(), at_least=more)
+
+
+_ANY_NUMBER = re.compile(
+    rf"(?<![\w.,:$€£-])(?P<number>{_NUMBER}|nothing|none|nil|zero)\b"
+    r"(?![:.]\d|\s*(?:hours?|minutes?|[ap]\.?m|USD|dollars?|EUR|-))",
+    re.I,
+)
+
+
+def _any_number(clause: Clause) -> re.Match[str] | None:
+    """The first number of a clause that is no time, no amount and no flight's."""
+    hidden = clause.text
+    spans = [(one.start, one.end) for one in times(hidden)]
+    spans += [(one.start, one.end) for one in clause.flights]
+    for start, end in spans:
+        hidden = hidden[:start] + "#" * (end - start) + hidden[end:]
+    return _ANY_NUMBER.search(hidden)
 
 
 def _by_channel(clause: Clause) -> Iterator[Said]:
@@ -178,7 +210,7 @@ def _routes(clause: Clause) -> Iterator[Said]:
 
 def _value(words: str) -> int:
     plain = words.lower().replace(",", "")
-    if plain in ("a", "an", "a single"):
+    if plain in ("a", "an", "a single", "a single one", "once", "only a", "just a"):
         return 1
     return 0 if re.fullmatch(_NONE, plain) else number(plain)
 

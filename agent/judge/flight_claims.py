@@ -11,20 +11,19 @@ from agent.judge.clauses import Attribute, Clause, Said, said, supposed
 from agent.judge.hours import durations, times
 from agent.judge.numbers import IN_WORDS
 from agent.judge.past import told_as_past
+from agent.judge.polarity import NOT
 
 LOCATOR = r"\b(?![A-Z]{2}\d{1,4}\b)(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{5,8}\b"
 
-NOT = (
-    r"(?:\b(?:not|no longer|never|no|nor|nothing|none|isn't|wasn't|hasn't|hadn't|aren't|"
-    r"without|yet to)\b|n't\b)"
-)
 _NOT_BEFORE = re.compile(NOT + r"(?:\s+\w+){0,3}\s*$", re.I)
 _AT_A_TIME = r"(?!\s+(?:at|before|until|till|from|on|earlier|as|for)\b)"
 FLIGHT_NOUN = re.compile(r"\b(?:flight|plane|aircraft|departs?|leaves?|departure)\b", re.I)
 _STATUS: tuple[tuple[str, str], ...] = (
     (
         "cancelled",
-        r"cancell?ed|cancellation|withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
+        r"cancell?ed|(?:did|does|will) not operate|axe fell|killed|off the (?:board|schedule)|"
+        r"'s off\b(?! at| to| the)|pull(?:ed)? the plug|cxld?|canx|cnx|snowed off|cancellation|"
+        r"withdrawn|(?:flights?|is|it\'s) off\b(?! at)|"
         r"(?:had|have|forced) to cancel|(?:forced|caused|obliged|made|led) us to cancel|"
         r"called off|scrubbed|scrapped|axed|binned|canned|dead\b|grounded|a no-go|"
         r"(?:not|n't) (?:going to happen|going anywhere|take place|be operated|be running)|"
@@ -40,20 +39,27 @@ _STATUS: tuple[tuple[str, str], ...] = (
         r"no (?:known |reported )?(?:issues|disruptions?|changes to (?:your|the) (?:flight|"
         r"departure))|(?:as|according to) (?:planned|scheduled|plan|schedule)|"
         r"punctual(?:ly)?"
-        r"|no delays?|without (?:a |any )?delay|to schedule",
+        r"|on sched\b|running (?:fine|smoothly|normally|to plan)|(?:as|business as) (?:normal|"
+        r"usual)|"
+        r"still on for|all (?:good|clear|fine|well)\b|bang on|"
+        r"no delays?|without (?:a |any )?delay|to schedule",
     ),
     (
         "delayed",
-        r"(?<!no )(?<!without )(?<!any )delay(?:ed|s)?\b|"
+        r"(?<!no )(?<!without )(?<!any )delay(?:ed|s)?\b|dlyd?\b|"
         r"(?:running|is|be|are|departed|leaving|left|"
         r"hours?|minutes?|mins?|min|h|hrs?) late\b|behind schedule|pushed back|postponed|held up|"
-        r"later than (?:planned|scheduled)|running behind|slipped|"
+        r"later than (?:planned|scheduled)|(?:running|is|are|now|a (?:bit|tad|little)) behind|"
+        r"slipped|"
+        r"pushed (?:to|until|out)|knocked back|bumped to|rescheduled|"
         r"put back|moved back",
     ),
     (
         "departed",
-        r"(?:has|have|had|is|it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
-        r"gone|airborne)|took off|departed\b|"
+        r"still (?:waiting|at the gate|boarding|parked|sitting|on the tarmac)|(?:n't|"
+        r"not)(?: even| yet| actually)? (?:left|departed|taken off|gone)\b|(?:has|have|had|is|"
+        r"it's|'s|already|just) (?:already |just )?(?:departed|left|taken off|"
+        r"airborne)|(?:has|have|already) gone|took off|departed\b|"
         r"left\b(?= (?:at|from|on time|jfk|lga|ewr|\d))",
     ),
     (
@@ -62,11 +68,13 @@ _STATUS: tuple[tuple[str, str], ...] = (
     ),
     (
         "landed",
-        r"landed|touched down|wheels down|on the ground|got in\b|(?:has|have|had|already|"
+        r"landed|touched down|wheels down(?= in\b|[.,!;]|$)|on the ground (?:in|at|since)|(?:is|"
+        r"are|safely|already|now|back) on the ground|got in\b|(?:has|have|had|already|"
         r"just) (?:already |just )?arrived|"
         r"(?<=n't )arrived|(?<=not )arrived|(?<=not yet )arrived|(?<=n't yet )arrived|"
         r"arrived (?:at|in|on)\b",
     ),
+    ("diverted", r"diverted"),
     (
         "going",
         r"still (?:flying|going|leaving|departing|operating|on\b|scheduled|set to|due to|planned)|"
@@ -74,7 +82,9 @@ _STATUS: tuple[tuple[str, str], ...] = (
         r"will (?:fly|operate)\b",
     ),
 )
-_PATTERNS = tuple((value, re.compile(rf"\b(?:{words})", re.I)) for value, words in _STATUS)
+_PATTERNS = tuple(
+    (value, re.compile(rf"(?:\b|(?=n't))(?:{words})", re.I)) for value, words in _STATUS
+)
 _NOUN = re.compile(
     r"\b(?P<booking>(?:booking|reservation|trip|ticket)s?\b|"
     rf"(?-i:{LOCATOR}))|"
@@ -99,10 +109,19 @@ def _subject(clause: Clause, place: int) -> str:
 
 
 _BOOKING_AFTER = re.compile(
-    rf"\s+(?:(?:your|the|this|that|it)\b\s*)?(?:(?:booking|reservation|trip|ticket)s?\b|(?-i:{LOCATOR}))",
+    rf"\s+(?:(?:your|the|this|that|it)\b\s*)?(?:(?:booking|reservation|trip|ticket)s?\b|"
+    rf"(?-i:{LOCATOR}))",
     re.I,
 )
-_FLIGHT_AFTER = re.compile(r"\s+(?:(?:your|my|the|this|that)\s+)?(?:\w+\s+)?flight\b", re.I)
+_FLIGHT_AFTER = re.compile(
+    r"\s+(?:(?:your|my|the|this|that)\s+)?(?:(?:\w+\s+)?flight\b|(?-i:[A-Z][A-Z0-9]\s?\d{1,4}\b))",
+    re.I,
+)
+_IN_GENERAL = re.compile(
+    r"^\s+(?:can|may|might|could|often|sometimes|usually|happen|are (?:often|never|always|"
+    r"usually))\b",
+    re.I,
+)
 _DONE = ("departed", "airborne", "landed")
 _NOT_YET = re.compile(r"\b(?:before|until|till|once)\b[^,]*$", re.I)
 
@@ -167,6 +186,7 @@ def statuses(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator[S
             yet = value in _DONE and _NOT_YET.search(clause.text[: found.start()])
             if (
                 yet
+                or _IN_GENERAL.match(clause.text[found.end() :])
                 or _OF_OTHERS.search(clause.text[: found.start()])
                 or _is_apology(clause, found, topics)
                 or _BOOKING_AFTER.match(clause.text[found.end() :])
@@ -176,6 +196,9 @@ def statuses(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator[S
                 continue
             taken.append(found.span())
             negated = bool(_NOT_BEFORE.search(clause.text[: found.start()]))
+            negated = negated or (
+                value in _DONE and found[0].lower().startswith(("n't", "not ", "still"))
+            )
             if negated and value == "going":
                 value = "cancelled"  # "is not still going": as a person would mean it
                 negated = False
@@ -193,12 +216,13 @@ def _is_of_other(value: str, subject: str, *, about_bag: bool) -> bool:
 # --- flights: times, gates ------------------------------------------------------------------------
 
 _DEPART = (
-    r"leav\w*|left|depart\w*|tak(?:e|es|en|ing) off|took off|take-?off|go(?:es|ing)? (?:at|out)"
+    r"leav\w*|left|depart\w*|tak(?:e|es|en|ing) off|took off|take-?off|go(?:es|ing)? (?:at|out|"
+    r"from)"
 )
 _DEPART += r"|[es]td\b|dep\b|wheels up|out of (?-i:[A-Z])|due out|away (?:at|by)|"
 _DEPART += r"off the ground|fl(?:y|ies|ying) (?:at|out)|off at|push\w* back at|set to go|new time"
 _ARRIVE = r"arriv\w*|land\w*|get(?:s|ting)? (?:in|there|to|you)|touch\w* down|due (?:there|in)|"
-_ARRIVE += r"reach\w*|be (?:in|there|home)|into (?-i:[A-Z])|[es]ta\b|wheels down|"
+_ARRIVE += r"reach\w*|be (?:back )?(?:in|there|home)|into (?-i:[A-Z])|[es]ta\b|arr\b|wheels down|"
 _ARRIVE += r"touch-?down|on the ground|have you (?:in|at|there|back|home)"
 _OTHER = r"tweet\w*|call(?:ed)?\b(?! off)|message\w*|wrote|written|e-?mail\w*|complaint|chat|"
 _OTHER += r"post(?:ed)?\b|"
@@ -206,17 +230,22 @@ _OTHER += (
     r"scan\w*|seen|check\w*|be at\b|turn up|head (?:to|for)|bag drop|as of|update\w*|"
     r"board\w*|gate closes?|closes|refund\w*|"
 )
-_OTHER += r"voucher|issued|credited|paid|hand(?:ed)? in|cancell?ed|located|found|since"
+_OTHER += (
+    r"voucher|issued|credited|paid|hand(?:ed)? in|announced|published|changed|cancel\w*|located|"
+    r"found|since|handled"
+)
 _ROLE = re.compile(
     rf"\b(?:(?P<other>{_OTHER})|(?P<arrival>{_ARRIVE})|(?P<departure>{_DEPART}))", re.I
 )
 _PLANNED = re.compile(
-    r"\b(?:instead of|was to|were to|was due|were due|was set|originally|was scheduled|had been|"
+    r"\b(?:instead of|(?<!about )original|(?:were|was) due at|you were due|was to|were to|"
+    r"was due|were due|was set|originally|was scheduled|had been|"
     r"(?<!now )(?<!is )planned|"
     r"rather than|was supposed|was meant|(?:moved|changed|pushed back|postponed|shifted|"
     r"delayed|put back|rescheduled|slipped) from|"
-    r"scheduled (?:departure|time)|previously|used to|earlier than|would have|was going to|"
-    r"should have (?!you)|not the|than (?:the )?|it was|which was)\b",
+    r"scheduled (?:departure|time)(?! (?:is|remains))|previously|used to|earlier than|"
+    r"would have|was going to|"
+    r"should have (?!you)|not the|than (?:the )?|it was|which was)\b|\b(?:was|were)\W+$",
     re.I,
 )
 _THEN = re.compile(r"\W*(?:and )?then (?:it was )?(?:at )?$", re.I)
@@ -228,7 +257,9 @@ _NOT_BEFORE_TIME = re.compile(
     r"\b(?:at the earliest|not before)\s*$",
     re.I,
 )
-_AFTER_TIME = re.compile(r"^\s*(?:departure|flight|plane)", re.I)
+_AFTER_TIME = re.compile(
+    r"^\s*(?:(?P<departure>departure|flight|plane|take-?off)|(?P<arrival>arrival|landing))", re.I
+)
 _TO_TIME = re.compile(r"^\s*(?:to|until|till)\s+$", re.I)
 
 
@@ -237,7 +268,7 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
     found = times(clause.text)
     last, was_old = 0, False
     for place, one in enumerate(found):
-        before = clause.text[last : one.start]
+        last_end, before = last, clause.text[last : one.start]
         following = found[place + 1].start if place + 1 < len(found) else len(clause.text)
         after = clause.text[one.end : following]
         last = one.end
@@ -252,10 +283,38 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
         attribute: Attribute = "scheduled_departure" if was_old else role
         words = _with_verb(clause.text, one.start), one.end
         value = clause.text[one.start : one.end]
-        guessed = not any(one["departure"] or one["arrival"] for one in _ROLE.finditer(clause.text))
-        more = {"minutes": one.minutes, "at_least": at_least, "guessed": guessed}
+        guessed = not _is_named(clause.text[last_end : one.start], after)
+        minutes = _about(one.minutes) if _NEARLY.search(before) else one.minutes
+        more = {"minutes": minutes, "at_least": at_least, "guessed": guessed}
         yield said(clause, attribute, value, words, **more)
+    yield from _relative(clause, topics)
     yield from _delays(clause, asked="delay" in topics)
+
+
+_IN_SOME = re.compile(
+    r"\b(?:in|within|for another)\s+(?:just |a |bit |little |good |tad )*(?:\w+ )?$", re.I
+)
+_TO_GO = re.compile(r"^\s*(?:to go|from now|left|until|till|before you)\b", re.I)
+_GOING = re.compile(rf"\b(?:{_DEPART}|airborne|skyward|in the air|going|boarding ends|off)\b", re.I)
+
+
+def _relative(clause: Clause, topics: set[str]) -> Iterator[Said]:
+    """`You leave in about two hours`, `an hour to go`: a departure counted from now."""
+    for one in durations(clause.text):
+        before, after = clause.text[: one.start], clause.text[one.end :]
+        of_departure = "departure" in topics or _GOING.search(clause.text)
+        counted = _IN_SOME.search(before) or _TO_GO.match(after)
+        if not (of_departure and counted) or supposed(clause, one.start) or _LATE.match(after):
+            continue
+        span, words = (one.start, one.end), clause.text[one.start : one.end]
+        yield said(clause, "departure", words, span, from_now=one.minutes)
+
+
+def _is_named(before: str, after: str) -> bool:
+    """Whether words beside a time, and of no other time, tell what it is of."""
+    later = _ROLE.search(re.split(r"[,;]", after, maxsplit=1)[0])
+    named = [*_ROLE.finditer(before), *([later] if later and later.start() < _CLOSE else [])]
+    return any(one["departure"] or one["arrival"] for one in named)
 
 
 def _is_old(before: str, after: str, *, after_old: bool) -> bool:
@@ -263,6 +322,20 @@ def _is_old(before: str, after: str, *, after_old: bool) -> bool:
     from_it = _FROM_BEFORE.search(before) and _TO_TIME.search(after)
     then = after_old and _THEN.match(before)
     return bool(_PLANNED.search(before) or from_it or then)
+
+
+_NEARLY = re.compile(
+    r"\b(?:around|about|roughly|approximately|approx\.?|circa|some time|sometime|shortly|just|"
+    r"soon|nearly|almost|"
+    r"a (?:bit|little|touch|tad))\s*(?:after|before|past|at)?\s*$|\b(?:after|towards?|"
+    r"close to)\s+$",
+    re.I,
+)
+_ROUND = 16  # minutes by which "around six" may miss
+
+
+def _about(minutes: frozenset[int]) -> frozenset[int]:
+    return frozenset(one + shift for one in minutes for shift in range(-_ROUND, _ROUND + 1))
 
 
 _RELATIVE = re.compile(  # "forty minutes before departure"
@@ -275,15 +348,18 @@ def _role(
 ) -> Literal["departure", "arrival"] | None:
     before = clause.text[:start]
     roles = [one for one in _ROLE.finditer(before) if not _RELATIVE.search(before[: one.start()])]
-    if _AFTER_TIME.match(after):
-        return "departure"
+    if beside := _AFTER_TIME.match(after):
+        return "departure" if beside["departure"] else "arrival"
     later = _ROLE.search(re.split(r"[,;]", after, maxsplit=1)[0])
-    named = roles[-1] if roles else later if later and later.start() < _CLOSE else None
+    close = later if later and later.start() < _CLOSE else None
+    far = not roles or bool(re.search(r"[,;]", before[roles[-1].end() :]))
+    named = close if close and far else roles[-1] if roles else None
     if named:
         role = _named_role(named)
         of_flight = clause.flights or FLIGHT_NOUN.search(clause.text)
         # A tweet, a refund, a bag arrive as well.
-        return None if role == "arrival" and topics & _ARRIVES_TOO and not of_flight else role
+        of_other = role == "arrival" and topics & _ARRIVES_TOO and "arrival" not in topics
+        return None if of_other and not of_flight else role
     if not (topics & _ASKS_OF_TIME or clause.flights or FLIGHT_NOUN.search(clause.sentence)):
         return None  # a time of who knows what
     return "arrival" if "arrival" in topics and "departure" not in topics else "departure"
@@ -319,6 +395,7 @@ _DELAYED_BY = re.compile(
     + _ABOUT,
     re.I,
 )
+_DELAY_OF = re.compile(r"\b(?:delay|hold-?up|wait)\b[^,;.]{0,40}$", re.I)
 _ROUGHLY = re.compile(
     r"\b(?:about|around|some|roughly|approximately|approx\.?|almost|nearly|under|over|more than|"
     r"just|good|well|excess of)\s+$",
@@ -337,7 +414,7 @@ def _delays(clause: Clause, *, asked: bool) -> Iterator[Said]:
     for one in durations(clause.text):
         before, after = clause.text[: one.start], clause.text[one.end :]
         bare = asked and not _OF_OTHER_LENGTH.search(before) and not _AGO.match(after)
-        named = _LATE.match(after) or _DELAYED_BY.search(before)
+        named = _LATE.match(after) or _DELAYED_BY.search(before) or _DELAY_OF.search(before)
         if not (bare or named) or supposed(clause, one.start):
             continue
         exact = one.exact and not _ROUGHLY.search(before)
@@ -352,7 +429,7 @@ _GATE = re.compile(
     rf"(?P<code>{_GATE_CODE})(?![\w:]|\.\d)",
     re.I,
 )
-_GATE_LOOSE = re.compile(r"\b(?:from|at|to)\s+(?P<code>[A-Z]\d{1,3})(?![\w:])")
+_GATE_CAPITAL = re.compile(r"(?<![\w])(?P<code>[A-F]\d{1,2})(?![\w:]|\.\d)")
 _GATE_BARE = re.compile(r"(?<![\w])(?P<code>[A-Z] ?\d{1,3}|[a-z]\d{1,3})(?![\w:]|\.\d)")
 _NO_GATE = re.compile(
     r"\bgates?\b[^.;]{0,30}?(?:\bnot|n't|\byet to|\bstill to|\bto be) (?:yet )?(?:be |been )?"
@@ -370,10 +447,7 @@ def gates(clause: Clause, topics: set[str]) -> Iterator[Said]:
         yield said(clause, "gate", "", found.span())
         return
     patterns = [_GATE]
-    if re.search(r"\b(?:gate|board\w*|leav\w+|depart\w*)\b", clause.text, re.I):
-        patterns.append(_GATE_LOOSE)
-    if "gate" in topics:
-        patterns.append(_GATE_BARE)
+    patterns.append(_GATE_BARE if "gate" in topics else _GATE_CAPITAL)
     for pattern in patterns:
         for found in pattern.finditer(clause.text):
             place = found.start("code")

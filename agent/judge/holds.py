@@ -6,6 +6,7 @@ claim was true then.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from pipeline.images import Row
 
 LATE = timedelta(minutes=15)  # from which a flight that has left was late, as the field counts it
 _NEARLY = 30  # minutes by which "two hours late" may miss
+_PART = 4  # of what is said, for "about twenty minutes" misses by less
 _SLIP = 1  # minutes by which "95 minutes late" may miss: seconds are not spoken
 _HALF_DAY = 12 * 60  # minutes
 _THERE = ("departed", "landed")
@@ -71,7 +73,8 @@ def _is_late_by(said: Said, row: Row) -> bool:
     over = late_by(row).total_seconds() / 60 - int(said.value)
     if said.at_least:
         return over >= 0
-    return abs(over) <= (_SLIP if said.exact else _NEARLY)
+    slack = min(_NEARLY, int(said.value) // _PART)
+    return abs(over) <= (_SLIP if said.exact else slack)
 
 
 def _gate(said: Said, row: Row) -> bool:
@@ -108,6 +111,7 @@ _STATUSES: dict[str, Callable[[Row], bool]] = {
     "departed": lambda row: row["status"] in _THERE,
     "airborne": lambda row: row["status"] == "departed",
     "landed": lambda row: row["status"] == "landed",
+    "diverted": lambda row: row["status"] == "diverted",  # which the record never is
     "going": lambda row: row["status"] in ("scheduled", "delayed"),
 }
 _FLIGHT: dict[str, Callable[[Said, Row], bool]] = {
@@ -128,12 +132,12 @@ def booking_holds(said: Said, row: Row, flight: str | None) -> bool:
     """
     if said.attribute == "booking_status":
         return bool(row["status"] == said.value) != said.negated
-    if row["status"] == "cancelled":
-        return said.attribute == "flight" and said.negated
     if said.attribute == "cabin":
         return bool(row["cabin"] == said.value)
     if said.attribute == "insurance":
         return (bool(row["insurance"]) == (said.value == "yes")) != said.negated
+    if row["status"] == "cancelled":
+        return said.attribute == "flight" and said.negated
     parts = [part for part in row["segments"] if flight in (None, part["flight_number"])]
     if said.attribute == "seat":
         return any((part["seat"] or "") == said.value for part in parts) != said.negated
@@ -142,6 +146,8 @@ def booking_holds(said: Said, row: Row, flight: str | None) -> bool:
 
 def bag_holds(said: Said, row: Row) -> bool:
     """Whether a claim about a bag is true of a state of it."""
+    if said.value == "checked" and said.negated:
+        return bool(row["status"] == "registered")
     if said.attribute == "bag_status":
         return bool(row["status"] == said.value) != said.negated
     there = bool(row["location"]) and same_place(said.value, row["location"])
@@ -150,7 +156,7 @@ def bag_holds(said: Said, row: Row) -> bool:
 
 def same_place(said: str, location: str) -> bool:
     """Whether words name a place of the record: its own words, or its airport by code or city."""
-    words, known = fold(said), fold(location)
+    words, known = re.sub(r"\b(?:bags?|luggage)\b", "baggage", fold(said)), fold(location)
     if words in known or known in words:
         return True
     airport = location.split()[0]

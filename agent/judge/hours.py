@@ -30,7 +30,8 @@ _TWELVE = (  # nine twenty-five p.m.
     "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 )
 _TWELVE_HOURS = re.compile(
-    rf"\b(?P<hour>{_TWELVE})[\s-](?P<minute>(?:oh|o)[\s-]five|ten|fifteen|(?:twenty|thirty|forty|fifty)(?:-five)?)\b"
+    rf"\b(?P<hour>{_TWELVE})[\s-](?P<minute>(?:oh|o)[\s-]five|ten|fifteen|(?:twenty|thirty|"
+    rf"forty|fifty)(?:-five)?)\b"
     r"(?!\s*(?:hundred|dollars|euros|pounds|minutes|hours|USD|EUR|GBP))"
     r"(?:\s*(?:(?P<half>[ap])\.?m\b|(?:in the|this) (?P<part>morning|afternoon|evening)|tonight))?",
     re.I,
@@ -38,10 +39,17 @@ _TWELVE_HOURS = re.compile(
 _HALF = re.compile(rf"\bhalf (?P<hour>{IN_WORDS}|1[0-2]|[1-9])\b", re.I)  # half seven: 7:30
 _ISH = re.compile(r"(?<![\d:.])(?P<hour>1[0-2]|[1-9])-?ish\b", re.I)
 _AT_HOUR = re.compile(  # at four, from gate C4
-    rf"\b(?:at|around|about|until|till|(?:due|set|scheduled) for)\s+(?:about |"
+    rf"\b(?:at|around|about|shortly after|just after|just before|shortly before|until|till|by|"
+    rf"(?:pushed|moved|put|shifted|delayed|slipped|set)(?: back| out)? (?:to|for)|"
+    rf"(?:due|set|scheduled) for)\s+(?:about |"
     rf"around )?(?P<hour>{IN_WORDS}|1[0-2]|[1-9])"
-    r"(?=\s*(?:[,;!?)]|\.(?!\d)|$)|\s+(?:from|sharp|exactly|today|tonight|tomorrow|this|now|instead|but|"
+    r"(?=\s*(?:[,;!?)]|\.(?!\d)|$)|\s+(?:from|sharp|exactly|today|tonight|tomorrow|this|now|"
+    r"instead|but|"
     r"and not|rather)\b)",
+    re.I,
+)
+_SHARP = re.compile(
+    rf"\b(?P<hour>{_TWELVE}|1[0-2]|[1-9])\s+(?:(?:sharp|on the dot)\b(?! in)|(?P<half>[ap])\.?m\b)",
     re.I,
 )
 _BY_TIME = re.compile(  # "at JFK by 1:05 PM", but "delayed by 2:15"
@@ -51,9 +59,14 @@ _CLOCK_LENGTH = re.compile(
     r"(?<![\d:.])(\d{1,2})[:.h]([0-5]\d)\s?(?:hours?|hrs|h)\b(?! local)", re.I
 )
 _LONG = re.compile(rf"(?P<many>\d+|{IN_WORDS})(?:-|\s)minutes?\b", re.I)
-_COMPACT = re.compile(r"(?<!\w)(\d{1,2})h([0-5]\d)(?=\s+(?:late|delay|behind))", re.I)
+_COMPACT = re.compile(
+    r"(?<!\w)(\d{1,2})h([0-5]\d)(?=\s+(?:late|delay|behind))|"
+    r"(?<!\w)(?P<h>\d)\s?h\s(?P<m>[0-5]\d)\b",
+    re.I,
+)
 _AND_PART = re.compile(
-    rf"\b(?P<hours>{IN_WORDS}|\d{{1,2}}) and (?:a (?P<part>quarter|half)|three quarter) hours?\b",
+    rf"\b(?P<hours>{IN_WORDS}|\d{{1,2}}) and (?:a (?P<part>quarter|half)|three quarter) hours?\b|"
+    r"\b(?P<one>hour) and a (?P<more>quarter|half)\b",
     re.I,
 )
 _HALF_DAY, _HOURS = 12 * 60, 24
@@ -75,12 +88,13 @@ def times(text: str) -> list[SpokenTime]:
 def durations(text: str) -> list[Duration]:
     """Every length of time in a text."""
     compact = [
-        Duration(int(match[1]) * 60 + int(match[2]), True, match.start(), match.end())
+        Duration(
+            int(match[1] or match["h"]) * 60 + int(match[2] or match["m"]), True, *match.span()
+        )
         for match in _COMPACT.finditer(text)
     ]
     compact += [
-        Duration(number(match["hours"]) * 60 + _PARTS[match["part"]], True, *match.span())
-        for match in _AND_PART.finditer(text)
+        Duration(_with_part(match), True, *match.span()) for match in _AND_PART.finditer(text)
     ]
     compact += [
         Duration(int(match[1]) * 60 + int(match[2]), True, *match.span())
@@ -93,6 +107,11 @@ def durations(text: str) -> list[Duration]:
         if (minutes := number(match["many"])) > _SPOKEN_UP_TO
     ]
     return compact or plain.durations(text)
+
+
+def _with_part(match: re.Match[str]) -> int:
+    hours = 1 if match["one"] else number(match["hours"])
+    return hours * 60 + _PARTS[match["more"] or match["part"]]
 
 
 _SPOKEN_UP_TO = 90  # minutes in words that `agent.times` reads itself
@@ -134,11 +153,14 @@ def _of_twelve_hours(text: str) -> Iterator[SpokenTime]:
     for match in _HALF.finditer(text):
         minute = (number(match["hour"]) * 60 + 30) % _HALF_DAY
         yield SpokenTime(frozenset({minute, minute + _HALF_DAY}), match.start(), match.end())
-    for match in _AT_HOUR.finditer(text):
+    for match in (*_AT_HOUR.finditer(text), *_SHARP.finditer(text)):
         hour = number(match["hour"])
         if hour <= _HALF_DAY // 60:
             minute = hour * 60 % _HALF_DAY
-            yield SpokenTime(frozenset({minute, minute + _HALF_DAY}), *match.span("hour"))
+            half = (match.groupdict().get("half") or "").lower()
+            named = {"a": {minute}, "p": {minute + _HALF_DAY}}
+            either = named.get(half, {minute, minute + _HALF_DAY})
+            yield SpokenTime(frozenset(either), *match.span("hour"))
     for match in _ISH.finditer(text):
         hour = int(match["hour"]) * 60 % _HALF_DAY
         yield SpokenTime(frozenset({hour, hour + _HALF_DAY}), match.start(), match.end())

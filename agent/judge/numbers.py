@@ -13,7 +13,8 @@ _VALUES = {word: value for value, word in enumerate(_SMALL.split())}
 _VALUES |= {word: value * 10 for value, word in enumerate(_TENS.split(), start=2)}
 _TIMES = {"hundred": 100, "thousand": 1_000}
 _WORD = "|".join(sorted([*_VALUES, *_TIMES], key=len, reverse=True))
-IN_WORDS = rf"(?:\b(?:{_WORD})\b(?:(?:-|\s+and\s+|\s+)(?:{_WORD})\b)*)"
+_AND = r"(?:-|\s+(?:and|n|'n'|&)\s+|\s+)"
+IN_WORDS = rf"(?:\b(?:a (?=hundred|thousand))?(?:{_WORD})\b(?:{_AND}(?:{_WORD})\b)*)"
 """Pattern of a number in words."""
 
 
@@ -22,7 +23,7 @@ def number(text: str) -> int:
     if text.isdigit():
         return int(text)
     whole = part = 0
-    for word in re.split(r"-|\s+and\s+|\s+", text.strip().lower()):
+    for word in re.split(_AND, text.strip().lower().removeprefix("a ")):
         if word in _VALUES:
             part += _VALUES[word]
         elif word == "hundred":

@@ -10,7 +10,8 @@ import re
 
 _BEFORE = re.compile(
     r"\b(?:instead of|in place of|not(?: in| at)?|rather than|no longer|was to leave from|"
-    r"previously|formerly|originally|earlier|used to be|used to sit in|was|were|replaces|replacing|"
+    r"previously|formerly|originally|earlier|used to be|used to sit in|was|were|"
+    r"had(?: been)?(?: assigned| given| booked)?(?: in| into| to| on)?|replaces|replacing|"
     r"up from|away from|changed from|moved from|switched from|moved (?:you )?out of|"
     r"(?:old|previous|former|original|earlier) (?:one|seat|gate)(?: of| was| is|,|:)?|"
     r"(?:did|does) not (?:leave|go|depart) from)[,:\s(]+"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from agent.answer import Claim
 from agent.clues import content
+from agent.judge import rules
 from agent.judge.bench import Bench
 from agent.judge.clauses import is_disclaimed
 from agent.judge.history import Change, History, superseded
@@ -19,10 +20,9 @@ _FEW = 2  # or at least these of a short one, and half of all it says
 
 def verdicts(bench: Bench) -> list[Claim]:
     """A claim for each sentence of the answer that is a policy's own, now or once."""
-    if "policy" not in bench.topics:
-        return []
     found: list[Claim] = []
-    for sentence in sentences(_without_marks(bench.answer)):
+    asked = "policy" in bench.topics
+    for sentence in sentences(_without_marks(bench.answer)) if asked else ():
         words = _after_colon(sentence.text)
         if len(tokens(words)) < _SHORTEST:
             continue
@@ -30,8 +30,7 @@ def verdicts(bench: Bench) -> list[Claim]:
             start = sentence.start + sentence.text.index(words)
             span = {"start": start, "end": start + len(words.rstrip())}
             found.append(judged.model_copy(update=span))
-    told = None if found else _in_own_words(bench)
-    return [told] if told else found
+    return found or list(rules.verdicts(bench))
 
 
 def quoted(history: History, rows: Sequence[Row], answer: str) -> list[tuple[int, int]]:
@@ -47,28 +46,6 @@ def quoted(history: History, rows: Sequence[Row], answer: str) -> list[tuple[int
             start = sentence.start + sentence.text.index(words)
             spans.append((start, start + len(words)))
     return spans
-
-
-def _in_own_words(bench: Bench) -> Claim | None:
-    """The claim of an answer that retells a policy, by the numbers in it.
-
-    Words can be put in many ways, numbers cannot: they must be the policy's, now or once. An answer
-    with other numbers is not judged, for they may be of something else.
-    """
-    said = _told(bench.answer)
-    texts = {row["slug"]: _texts(bench.history, row) for row in bench.scope.policies}
-    row = max(bench.scope.policies, key=lambda row: _shared(said, texts[row["slug"]]), default=None)
-    if row is None or not _enough(said, texts[row["slug"]]):
-        return None
-    numbers = {word for word in said if word.isdigit()}
-
-    def holds(old: Row) -> bool:
-        return numbers <= {*tokens(old["text"])}
-
-    if holds(row):
-        return _claim(bench, row, "", "current", None)
-    by = superseded(bench.history.states("policy", row["slug"]), holds)
-    return _claim(bench, row, "", "stale", by) if by else None
 
 
 def covered(bench: Bench) -> bool:
@@ -96,11 +73,15 @@ def _enough(said: set[str], texts: Sequence[str]) -> bool:
 
 
 def asked_about(question: str, policies: Sequence[Row]) -> Row | None:
-    """The policy that shares most words with a question; None if none shares any."""
+    """The policy that shares most words with a question, else a notion; None if none does."""
     words = content(question)
     scored = [(len(words & content(row["title"] + " " + row["text"])), row) for row in policies]
     best = max(scored, key=lambda one: one[0], default=(0, None))
-    return best[1] if best[0] else None
+    return (
+        best[1]
+        if best[0]
+        else next((row for row in policies if rules.touched(question, row)), None)
+    )
 
 
 def names_amount(policies: Sequence[Row], value: str) -> bool:

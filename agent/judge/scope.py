@@ -6,12 +6,13 @@ an answer about it can be found to be out of date.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column, Table, select
+from sqlalchemy import Column, Table, func, select
 from sqlalchemy.engine import Connection
 
 from agent import mentions
@@ -53,14 +54,15 @@ class Scope:
 
     @property
     def carriers(self) -> set[str]:
-        """Two-letter codes of the flights in scope."""
-        return {key[:2] for key in self.flights}
+        """Two-letter codes of the flights in scope, and their numbers."""
+        return {key[:2] for key in self.flights} | {key.split("/")[0] for key in self.flights}
 
     def told_at(self) -> set[int]:
         """Minutes of the airline's day at which the record was told something, and of now."""
         told = [row["occurred_at"] for row in (*self.interactions, *self.payments)]
         told += [row["changed_at"] for row in (*self.bookings.values(), *self.bags.values())]
         told += [row["status_changed_at"] for row in self.flights.values()]
+        told += [row["gate_changed_at"] for row in self.flights.values() if row["gate_changed_at"]]
         moments = [self.now, *map(from_rfc3339, told)]
         at = [one.astimezone(self.zone) for one in moments]
         return {one.hour * 60 + one.minute for one in at}
@@ -111,7 +113,10 @@ def read(
     scope.interactions = [row for row in scope.interactions if row["direction"] == "inbound"]
     _add_flights(connection, scope, _booked(scope.bookings.values()))
     _add_former(connection, history, scope)
+    texts = list(texts)
     _add_flights(connection, scope, _named(connection, texts, now))
+    if not scope.own_flights and texts:
+        _add_flights(connection, scope, _going_to(connection, texts[0], now))
     return scope
 
 
@@ -178,12 +183,41 @@ def _left(before: State, after: State) -> set[str]:
     return _booked([before.row]) - still
 
 
+def _going_to(connection: Connection, question: str, now: datetime) -> list[str]:
+    """Flights of today and tomorrow to the places that a question names, if they are few."""
+    named = mentions.places(question.title())
+    if not named:
+        return []
+    flights = schema.flights.c
+    days = [(now + timedelta(days=shift)).date().isoformat() for shift in (0, 1)]
+    query = select(flights.destination).where(flights.date.in_(days)).distinct()
+    ends = [
+        one
+        for one in connection.execute(query).scalars().all()
+        if any(mentions.names_place(place, one) for place in named)
+    ]
+    query = select(flights.flight_number, flights.date).where(flights.date.in_(days))
+    keys = connection.execute(query.where(flights.destination.in_(ends)).limit(_FEW + 1)).all()
+    return [f"{number}/{date}" for number, date in keys] if len(keys) <= _FEW else []
+
+
+_FEW = 3
+
+
+_DIGITS = re.compile(r"(?<![\w.:,$€£-])\d{2,4}(?=(?:'s|’s)?(?![\w:-]|[.,]\d))")
+
+
 def _named(connection: Connection, texts: Iterable[str], now: datetime) -> list[str]:
     numbers = {one.key for text in texts for one in mentions.flights(text)}
-    if not numbers:
+    bare = {found for text in texts for found in _DIGITS.findall(text)}
+    if not numbers and not bare:
         return []
     flights = schema.flights.c
     days = [(now + timedelta(days=shift)).date().isoformat() for shift in (-1, 0, 1)]
+    if bare:
+        code = func.substr(flights.flight_number, 1, 2)
+        codes = connection.execute(select(code).where(flights.date.in_(days)).distinct())
+        numbers |= {f"{code}{digits}" for code in codes.scalars() for digits in bare}
     query = (
         select(flights.flight_number, flights.date)
         .where(flights.flight_number.in_(sorted(numbers)[:50]))

@@ -9,7 +9,7 @@ from agent import mentions
 from agent.answer import Claim
 from agent.judge import holds, policies
 from agent.judge.bench import Bench
-from agent.judge.clauses import Said
+from agent.judge.clauses import Said, flights_named
 from agent.judge.scope import Scope
 from agent.words import quoted, tokens
 from pipeline.documents import mask
@@ -22,15 +22,20 @@ _GIVEN = re.compile(
     r"\b(?:has|have|was|were) (?:been )?(?:issued|credited|refunded|paid|sent|added|transferred)\b",
     re.I,
 )
+_EARLIER = re.compile(r"\bmorning\b|\bfirst\b|\bearlier\b|\bnine\b|\b0?9\b", re.I)
+_HAD = re.compile(
+    r"\bhad (?:i|we)\b|\b(?:i|we) (?:had|used to)\b|\bold (?:seat|booking|flight)\b", re.I
+)
+_WHEN = re.compile(r"\bwhen\b", re.I)
 _NEAR = 30  # characters after a seat in which its leg may be named without a number
 _QUOTED_WORDS = 8  # first words of a quoted message by which it is found again
 
 
-def of_booking(bench: Bench, said: Said) -> Claim:
+def of_booking(bench: Bench, said: Said) -> Claim | None:
     """The verdict on a claim about a booking: status, cabin, insurance, flight, seat."""
     rows = _bookings_meant(bench, said)
     after = said.clause.text[said.end - said.clause.start :][:_NEAR]
-    asked = [one.key for one in mentions.flights(bench.question, bench.scope.carriers)]
+    asked = [one.key for one in flights_named(bench.question, bench.scope.carriers)]
     on = said.flight or next(iter(asked), None)
     flight = on if said.attribute == "seat" and not _OTHER_LEG.search(after) else None
 
@@ -45,7 +50,9 @@ def of_booking(bench: Bench, said: Said) -> Claim:
         # The flight was named in another clause: it may not be the one that the seat is on.
         flight = None
         claim = bench.settle(said, "booking", rows, test, shown)
-    return claim
+    if claim.status == "stale" and _HAD.search(bench.question):
+        return bench.claim(said, claim.entity, said.value, "current")  # asked, and told, as history
+    return None if claim.status == "wrong" and said.guessed else claim
 
 
 def _bookings_meant(bench: Bench, said: Said) -> list[tuple[str, Row]]:
@@ -86,13 +93,16 @@ def of_bag(bench: Bench, said: Said) -> Claim:
     foreign = [tag for tag in mentions.numbers_in(said.clause.sentence) if tag not in bags]
     keys = [one.key for one in named] or ([] if foreign else list(bags))
     column = "status" if said.attribute == "bag_status" else "location"
-    return bench.settle(
+    claim = bench.settle(
         said,
         "bag",
         [(key, bags[key]) for key in keys],
         lambda row: holds.bag_holds(said, row),
         lambda row: row[column] or "not known",
     )
+    if claim.status == "stale" and _WHEN.search(bench.question):  # when it was is told of the past
+        return bench.claim(said, claim.entity, claim.true_, "current")
+    return claim
 
 
 def of_tier(bench: Bench, said: Said) -> Claim | None:
@@ -114,8 +124,8 @@ def of_payment(bench: Bench, said: Said) -> Claim | None:
     scope = bench.scope
     match = [row for row in scope.payments if holds.payment_holds(said, row)]
     true = ", ".join(f"{row['amount']:.2f} {row['currency']}" for row in scope.payments[:3])
-    if said.negated:  # "has not been paid": with a payment in the record that is not to know of it
-        return None if match else bench.claim(said, "payment", "none", "current")
+    if said.negated:
+        return _denial(bench, said, "payment", [row["payment_id"] for row in match])
     if match:
         return bench.claim(said, f"payment/{match[0]['payment_id']}", true, "current")
     in_general = "payment" not in bench.topics and not _GIVEN.search(said.clause.text)
@@ -125,17 +135,30 @@ def of_payment(bench: Bench, said: Said) -> Claim | None:
     return bench.claim(said, "payment", true or "none", "wrong")
 
 
+def _denial(bench: Bench, said: Said, entity: str, events: Sequence[str]) -> Claim | None:
+    """The verdict on a denial of what came by these events, newest first: true before the first.
+
+    None where the speaker only does not find what there is: it is no information, see `asked`.
+    """
+    if not events:
+        return bench.claim(said, entity, "none", "current")
+    first = bench.history.made_by(events[-1])
+    if said.sees_nothing:
+        return None
+    return bench.claim(said, entity, "there is one", "stale" if first else "wrong", first)
+
+
 def of_contact(bench: Bench, said: Said) -> Claim | None:
     """The verdict on a claim about a contact; None for a denial of what the record has."""
     heard = contacts_by(bench.scope, said.value)
     entity = f"customer/{(bench.scope.customer or {}).get('customer_id', '')}"
-    if said.negated:  # with one in the record a denial is no information, see `asked`
-        return None if heard else bench.claim(said, entity, "none", "current")
+    if said.negated:
+        return _denial(bench, said, entity, [row["interaction_id"] for row in heard])
     if not heard:
         return bench.claim(said, entity, "none", "wrong")
     meant = _quoted_contact(bench, heard)
     newer = [row for row in heard if meant and row["occurred_at"] > meant["occurred_at"]]
-    if newer and "contact" in bench.topics:
+    if newer and "contact" in bench.topics and not _EARLIER.search(bench.question):
         by = bench.history.made_by(newer[-1]["interaction_id"])
         return bench.claim(said, entity, newer[0]["text"][:80], "stale", by)
     return bench.claim(said, entity, said.value, "current")

@@ -18,13 +18,15 @@ from agent.judge import asked, bind, policies, scope
 from agent.judge.bench import Bench
 from agent.judge.claims import by_bare_count, by_yes_or_no, claims
 from agent.judge.history import History
-from agent.judge.topics import topics_of
+from agent.judge.topics import names_topic, topics_of
 from pipeline import schema
 from pipeline.schema import Database
 from pipeline.store import Arm
 
 LONGEST_ANSWER = 6_000  # characters that are read; an answer that says more has said enough
 MOST_CLAIMS = 80
+_ANYTHING = {"flight_status", "departure", "gate", "seat", "booking"}
+"""As what the answer to a question is read that was not understood."""
 
 
 class Judge:
@@ -44,14 +46,16 @@ class Judge:
         with self._database.read() as connection:
             history = History(connection)
             about = scope.read(connection, history, customer_id, (question, answer), now)
-            said = claims(answer, about.carriers, topics)[:MOST_CLAIMS]
+            said = claims(answer, about.carriers, topics or _ANYTHING)[:MOST_CLAIMS]
             quotes = policies.quoted(history, about.policies, answer)
             said = [one for one in said if not any(a <= one.start < b for a, b in quotes)]
             if "count" in topics:
                 said = by_bare_count(question, answer, said, about.carriers) + said
             said = by_yes_or_no(question, answer, said, about.carriers, topics) + said
-            bench = Bench(self._database, history, about, question, answer, said, topics)
-            found = [*bind.verdicts(bench), *asked.missing(bench)]
+            sure = names_topic(question)
+            bench = Bench(self._database, history, about, question, answer, said, topics, sure)
+            found = bind.verdicts(bench)
+            found += asked.missing(bench, found)
         return Verdict(status=_status(found), claims=found)
 
     def searchable_at(self, arm: Arm, sequences: Collection[int]) -> dict[int, float]:
