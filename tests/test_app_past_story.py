@@ -104,7 +104,7 @@ def test_the_day_is_gone_back_over_with_the_keyboard(
     expect(badge).to_have_text("◷ Stale", timeout=60_000)
     handle = page.get_by_role("slider", name="Moment")
     handle.press("Home")
-    expect(page.locator("h2 + .knows").first).to_be_visible(timeout=30_000)
+    expect(page.locator("h2 ~ .knows").first).to_be_visible(timeout=30_000)
     expect(page.locator(".card .badge")).to_have_text(["✓ Current", "✓ Current"])
     assert float(query(page)["at"][0]) > 0
     page.get_by_role("button", name="flight cancelled").click()
