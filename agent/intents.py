@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 
@@ -94,7 +94,8 @@ def intents_of(message: str) -> list[str]:
     return list(dict.fromkeys(family_of(one) for one in wishes))
 
 
-def likely(message: str) -> dict[str, float]:
+@lru_cache(maxsize=512)  # the judge asks for both agents' answers
+def likely(message: str) -> Mapping[str, float]:
     """Intent -> the highest score that a message or one of its clauses has for it."""
     found: dict[str, float] = {}
     for clause in {message[:LONGEST], *_clauses(message[:LONGEST])}:

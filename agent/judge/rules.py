@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agent.answer import Claim
 from agent.judge.bench import Bench
@@ -125,6 +126,7 @@ _BARE = re.compile(
 )
 
 
+@lru_cache(maxsize=512)  # a policy's sentences are read for every answer
 def _read(text: str, asked: str = "") -> _Told:
     """What a text tells.
 
