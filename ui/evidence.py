@@ -17,11 +17,21 @@ _CHART_EVERY_S = 1.0
 
 def draw() -> None:
     """Tracker and chart, each live by itself."""
+    _leave()
     left, right = st.columns(2, gap="small")
     with left:
         st.fragment(_tracker, run_every=frame.every(_EVERY_S))()
     with right:
         st.fragment(_chart, run_every=frame.every(_CHART_EVERY_S))()
+
+
+def _leave() -> None:
+    """To the event's own page: from here, a fragment that draws by itself cannot leave its page."""
+    event = state.get(state.FOLLOW)
+    if event:
+        state.put(state.FOLLOW, None)
+        kept = {state.EVENT: event} | ({state.BIG: "1"} if state.get(state.BIG) else {})
+        st.switch_page("pages/2_Follow_an_event.py", query_params=kept)
 
 
 def _tracker() -> None:
@@ -35,9 +45,8 @@ def _tracker() -> None:
     run = freshness.run_of(resources.database(), journey)
     way = tracker.way(journey, run, world, state.get(state.FIRED_NOTE))
     if components.tracker(world.clock, zone, way | {"follow": True}, "tracker"):
-        kept = {state.EVENT: journey["event"]["event_id"]}
-        kept |= {state.BIG: "1"} if state.get(state.BIG) else {}
-        st.switch_page("pages/2_Follow_an_event.py", query_params=kept)
+        state.put(state.FOLLOW, journey["event"]["event_id"])
+        st.rerun()
 
 
 def _chart() -> None:

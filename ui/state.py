@@ -25,6 +25,7 @@ FIRED = "fired"  # outbox sequence of the last event this session fired, or None
 FIRED_NOTE = "fired_note"  # what that was, in words
 FIRED_TYPE = "fired_type"  # its event type, or None
 FIRED_COUNT = "fired_count"  # so that a second tweet is another tweet
+FOLLOW = "follow"  # id of the event whose page is wanted next, or None
 UPLOAD = "upload"  # a picture from a file
 CAMERA = "camera"  # a picture from the camera
 NOTICE = "notice"  # one line for the next run to toast, or None
@@ -80,6 +81,7 @@ DEFAULTS: dict[str, Any] = {
     FIRED_NOTE: "",
     FIRED_TYPE: None,
     FIRED_COUNT: 0,
+    FOLLOW: None,
     NOTICE: None,
     SQL: None,
     SQL_BOX: 0,

@@ -20,7 +20,7 @@ from agent.evals.small_world import EVAL, small_world
 from agent.judge import Judge
 from pipeline.schema import Database
 
-FLOOR = 0.98  # of the tuned set, a little under what is reached
+FLOOR = 0.99  # of the tuned set, a little under what is reached
 HELD_OUT_FLOOR = 0.84  # of the held-out set, a little under the one time it was measured
 TUNED, HELD_OUT = EVAL / "judge.jsonl", EVAL / "judge-held-out.jsonl"
 STATUSES = ("current", "stale", "missing", "wrong", "none")
