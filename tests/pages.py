@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pipeline.engine import free_port
 from pipeline.settings import ROOT
 from tests.conftest import BROWSER_FLAGS
 
 FIRST_ANSWER_MS = 120_000  # engine, libraries and the first question, on a busy machine
+expect.set_options(timeout=20_000)  # a guard against hangs, not a time to meet
 LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
 
 
