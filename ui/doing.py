@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline import freshness
 from pipeline.batch.schedule import post_request
 from pipeline.engine import EngineError
 from pipeline.events import ContractError
@@ -35,6 +36,13 @@ def fire(made: Draft) -> None:
     state.put(state.FIRED_NOTE, made.note)
     state.put(state.FIRED_TYPE, made.button.type)
     state.put(state.FIRED_COUNT, state.get(state.FIRED_COUNT) + 1)
+
+
+def on_its_way() -> bool:
+    """Whether the event that this session fired last is not yet searchable in the stream."""
+    fired = state.get(state.FIRED)
+    journey = freshness.journey(resources.database(), fired) if fired else None
+    return journey is not None and not journey["stream"]
 
 
 def run_batch() -> None:

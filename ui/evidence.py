@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pipeline import freshness
-from ui import ages, charts, components, frame, resources, state, tracker
+from ui import ages, charts, components, doing, frame, resources, state, tracker
 from ui.pulse import SPAN_S
 
 _EVERY_S = 0.5
+_UNDER_WAY_S = 0.15  # while an event is on its way through the stream
 _CHART_EVERY_S = 1.0
 
 
@@ -20,7 +21,9 @@ def draw() -> None:
     _leave()
     left, right = st.columns(2, gap="small")
     with left:
-        st.fragment(_tracker, run_every=frame.every(_EVERY_S))()
+        quick = doing.on_its_way()
+        pace = frame.every(_UNDER_WAY_S if quick else _EVERY_S)
+        st.fragment(_tracker, run_every=pace)(quick)
     with right:
         st.fragment(_chart, run_every=frame.every(_CHART_EVERY_S))()
 
@@ -34,7 +37,7 @@ def _leave() -> None:
         st.switch_page("pages/2_Follow_an_event.py", query_params=kept)
 
 
-def _tracker() -> None:
+def _tracker(was_under_way: bool) -> None:
     world = resources.pulse().world()
     fired = state.get(state.FIRED)
     journey = freshness.journey(resources.database(), fired) if fired else None
@@ -44,17 +47,24 @@ def _tracker() -> None:
         return
     run = freshness.run_of(resources.database(), journey)
     way = tracker.way(journey, run, world, state.get(state.FIRED_NOTE))
+    if was_under_way and journey["stream"]:
+        st.rerun()  # back to the calm pace
     if components.tracker(world.clock, zone, way | {"follow": True}, "tracker"):
         state.put(state.FOLLOW, journey["event"]["event_id"])
         st.rerun()
 
 
 def _chart() -> None:
-    at, batch, stream = resources.pulse().history()
-    now = time.time()
-    figure = charts.staleness(at, batch, stream, now=now, span=SPAN_S)
-    note = f"{_said(batch)} vs {_said(stream)} · wall clock"
+    figure, note = _staleness()
     components.chart(figure, "Oldest unheard event", note, "staleness")
+
+
+@st.cache_data(ttl=0.9 * _CHART_EVERY_S, show_spinner=False)
+def _staleness() -> tuple[charts.Figure, str]:
+    """The chart and what it says in words: made once for everybody who looks on."""
+    at, batch, stream = resources.pulse().history()
+    figure = charts.staleness(at, batch, stream, now=time.time(), span=SPAN_S)
+    return figure, f"{_said(batch)} vs {_said(stream)} · wall clock"
 
 
 def _said(staleness: Sequence[float]) -> str:

@@ -83,7 +83,7 @@ def customer(world: World) -> str | None:
 
 
 @st.cache_data(ttl=30, show_spinner=False)
-def _names(_epoch: int) -> dict[str, str]:
+def _names(epoch: int) -> dict[str, str]:  # noqa: ARG001 another world has other names
     return situation.names(resources.database())
 
 

@@ -7,7 +7,6 @@ import time
 import streamlit as st
 
 from agent.actions.guard import set_guard
-from pipeline import freshness
 from pipeline.batch.schedule import post_request
 from ui import components, doing, frame, questions, resources, state
 from ui.console import Situated
@@ -99,20 +98,13 @@ def _line(story: Story, done: int) -> str:
 def _busy(at: Situated) -> bool:
     conversation = state.conversation(at.situation.customer["customer_id"])
     speaking = conversation is not None and not conversation.done
-    return speaking or resources.pulse().world().batch_busy or _on_its_way()
-
-
-def _on_its_way() -> bool:
-    """Whether the event that was fired last is not yet searchable in the stream."""
-    fired = state.get(state.FIRED)
-    journey = freshness.journey(resources.database(), fired) if fired else None
-    return journey is not None and not journey["stream"]
+    return speaking or resources.pulse().world().batch_busy or doing.on_its_way()
 
 
 def _settled() -> bool:
     """Whether what the steps before set off has ended; an event is waited for, it takes no time."""
     deadline = time.monotonic() + _PATIENCE_S
-    while _on_its_way() and time.monotonic() < deadline:
+    while doing.on_its_way() and time.monotonic() < deadline:
         time.sleep(0.02)
     resources.pulse().forget()
     at = doing.situated(stories()[state.get(state.STORY)].customer)
