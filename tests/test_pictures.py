@@ -154,7 +154,7 @@ def test_every_sample_is_read_as_its_table_says(desk: Desk, row: dict[str, str])
     kind, _, key = row["reads"].partition("/")
     if not kind:
         assert seen["status"] in {"unreadable", "not_found"}
-        assert answer.verdict.status == "none"
+        assert answer.verdict.status == "none", (answer.answer, answer.verdict)
     else:
         assert (seen["bookings"] == [key]) if kind == "booking" else (seen["bag"] == key)
         assert answer.verdict.status == "current"

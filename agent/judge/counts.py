@@ -156,12 +156,15 @@ def denials(clause: Clause, topics: set[str]) -> Iterator[Said]:
         no = found[0].lower().startswith(("no ", "nothing", "without"))
         denied = no or re.search(NOT + r"[^,;.]{0,30}$", clause.text[: found.start()], re.I)
         noun = _THINGS.get((found["noun"] or "booking").lower(), "booking")
-        if denied and noun in topics and not supposed(clause, found.start()):
+        one_kind = _OF_A_KIND.match(clause.text[found.end() :])
+        if denied and noun in topics and not one_kind and not supposed(clause, found.start()):
             unseen = sees_nothing(clause.text)
             span = found.span()
             yield said(clause, "count", f"0 {noun}", span, negated=True, sees_nothing=unseen)
 
 
+# "No booking of yours that it is for": of the others nothing is said.
+_OF_A_KIND = re.compile(r"^\W*(?:of yours\W+)?(?:that|which|who|to which|for which)\b", re.I)
 _THINGS = dict.fromkeys(("bag", "baggage", "luggage", "handbag", "suitcase"), "bag")
 
 

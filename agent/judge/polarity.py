@@ -26,7 +26,7 @@ _SEES = (
 _SEES_NOTHING = re.compile(
     rf"\b(?:i|we)\b(?:'m|'ve)?[^.;]{{0,30}}?(?:{NOT}|\b(?:unable|"
     rf"cannot))[^.;]{{0,25}}?\b{_SEES}(?:\b|(?<= ))|"
-    rf"\b(?:i|we)\b(?: \w+){{0,2}} (?:see|find|have|found|got) (?:no\b|nothing|none)|"
+    rf"\b(?:i|we)\b(?: \w+){{0,2}} (?:see|find|have|found|got|know of) (?:no\b|nothing|none)|"
     rf"{NOT}(?: \w+)? (?:records?|traces?|sign|sight|evidence|information|details?) (?:of|on|"
     rf"about)\b|"
     r"\b(?:i|we) (?:do not|don't|didn't)(?: \w+){0,2} have\b|"
