@@ -56,8 +56,9 @@ class Relay:
 
     def sweep(self) -> int:
         """Publish rows that no broker has acknowledged; returns how many were found."""
+        epoch = self._epoch()
         rows = outbox.unpublished(self._database, recorded_before=time.time() - GRACE_S)
-        self._send(rows)
+        self._send(rows, epoch)
         return len(rows)
 
     def refill_if_new(self) -> bool:
@@ -66,9 +67,10 @@ class Relay:
         incarnation = self._admin.incarnation()
         if incarnation is None or incarnation == self._database.get("broker_incarnation"):
             return False
-        sequence = 0
+        epoch, sequence = self._epoch(), 0
         while rows := outbox.after(self._database, sequence):
-            self._send(rows)
+            if not self._send(rows, epoch):
+                return False  # not filled; the next look begins again
             sequence = rows[-1]["sequence"]
         self._database.put("broker_incarnation", incarnation)
         log.info("filled the event topic %s up to event %d", incarnation, sequence)
@@ -80,18 +82,26 @@ class Relay:
         if now - self._checked_gaps < self._patience:
             return 0
         self._checked_gaps = now
+        epoch = self._epoch()
         missing = outbox.unfinished(self._database, published_before=now - self._patience)
         if not missing or now - (newest_entry(self._database, "stream") or 0) < GAP_S[0]:
             self._patience = GAP_S[0]
             return 0
         log.warning("the stream lacks %d events that a broker had taken", len(missing))
-        self._send(missing)
+        self._send(missing, epoch)
         self._patience = min(self._patience * 2, GAP_S[1])
         return len(missing)
 
-    def _send(self, rows: list[outbox.Row]) -> None:
-        epoch = self._database.get("epoch")
+    def _epoch(self) -> int:
+        """Read before the rows: those of a world that is gone must not carry the next one's."""
+        return int(self._database.get("epoch") or 0)
+
+    def _send(self, rows: list[outbox.Row], epoch: int) -> bool:
+        """Publish rows; returns whether the broker took all of them."""
         for row in rows:
             self._producer.send(outgoing(row, epoch, time.time()))
         self._producer.flush(5)
-        mark_published(self._database, self._acknowledged.drain())
+        taken = self._acknowledged.drain()
+        if self._epoch() == epoch:  # else these are rows of the world before
+            mark_published(self._database, taken)
+        return {row["sequence"] for row in rows} <= set(taken)
