@@ -167,7 +167,12 @@ def test_a_state_is_brought_back_while_the_engine_runs(fresh: Engine, tmp_path: 
     assert fresh.json("batch")["counts"]["extracted"] == 61
     assert done(fresh.database, "stream", [*range(1, 62)]) == {*range(1, 62)}
     assert store(fresh, "stream").contents() == store(fresh, "batch").contents()
-    wait(lambda: fresh.database.get(measures.WATERMARK) == 61, 120, "the events were not counted")
+    wait(
+        lambda: fresh.database.get(measures.WATERMARK) == 61,
+        120,
+        "the events were not counted",
+        lambda: f"{fresh.database.get(measures.WATERMARK)} {fresh.tail()}",
+    )
     assert [one["pid"] for one in fresh.status()["processes"]] == pids
 
 
