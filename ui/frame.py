@@ -13,12 +13,11 @@ from pipeline import control, loading
 from pipeline.children import open_state
 from pipeline.clock import ClockState
 from pipeline.settings import ROOT, settings
-from ui import ages, components, resources, state
+from ui import ages, components, controls, resources, state
 from ui.components import airline_clock, text
 from ui.plain import plain
 from ui.pulse import World
 
-PACES = (60, 20, 10, 5)  # wall seconds an airline hour takes
 RAIL_PX = 330
 PAGES = {
     "app.py": "Live",
@@ -148,15 +147,7 @@ def _clock_buttons(world: World) -> None:
     with st.popover(
         ages.pace(world.clock.factor), help="Pace of the airline clock, jumps, start over"
     ):
-        state.put(state.SPEED, nearest_pace(world.clock.factor))
-        st.segmented_control(
-            "An airline hour takes",
-            PACES,
-            key=state.SPEED,
-            required=True,
-            format_func=lambda seconds: f"{seconds} s",
-            on_change=_set_pace,
-        )
+        controls.pace(world, state.SPEED)
         st.button("One airline hour on", key="jump-hour", on_click=_jump, args=(_an_hour_on,))
         st.button("To the next batch", key="jump-batch", on_click=_jump, args=(_next_batch,))
         st.button("Start over", key="reset", icon=":material/replay:", on_click=start_over)
@@ -190,20 +181,9 @@ def _offer_to_start_over() -> None:
         st.button("Start over", key="again", type="primary", on_click=start_over)
 
 
-def nearest_pace(factor: float) -> int:
-    """The one of `PACES` that is nearest to a clock factor."""
-    return min(PACES, key=lambda seconds: abs(seconds - 3600 / factor))
-
-
 def _change_clock(change: Callable[[ClockState], ClockState]) -> None:
     control.set_clock(resources.database(), change)
     resources.pulse().forget()
-
-
-def _set_pace() -> None:
-    seconds = state.get(state.SPEED)
-    if seconds:
-        _change_clock(lambda clock: clock.changed(factor=3600 / seconds))
 
 
 def _jump(where: Callable[[World], datetime]) -> None:

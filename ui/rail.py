@@ -8,10 +8,10 @@ from itertools import groupby
 
 import streamlit as st
 
-from pipeline.batch import sources
 from ui import (
     components,
     console,
+    controls,
     doing,
     fields,
     frame,
@@ -28,7 +28,6 @@ from ui.pulse import World
 from ui.situation import Row, Situation
 from ui.stories import stories
 
-INTERVALS = {1.0: "1 h", 6.0: "6 h", 12.0: "12 h", 24.0: "night"}
 MOST_TRAFFIC = 30
 _MOST_TRIPS = 2
 _CHANNEL_PX = 66
@@ -202,17 +201,7 @@ def _fire_edited(made: Draft, written: Row) -> None:
 
 
 def _batch(world: World) -> None:
-    state.put(state.INTERVAL, nearest_interval(world.timetable.interval_h))
-    st.segmented_control(
-        "Batch runs every",
-        list(INTERVALS),
-        key=state.INTERVAL,
-        required=True,
-        format_func=INTERVALS.__getitem__,
-        on_change=_set_interval,
-        help=_exceptions(world),
-        width="stretch",
-    )
+    controls.batch_interval(world, state.INTERVAL, "Batch runs every", _exceptions(world))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="batch"):
         with st.container(width="stretch"):
             st.fragment(_countdown, run_every=frame.every(1.0))()
@@ -234,29 +223,13 @@ def _countdown() -> None:
     components.line(world.clock, str(frame.zone_of(world)), parts, "countdown")
 
 
-def nearest_interval(hours: float) -> float:
-    """The one of `INTERVALS` that is nearest to an interval, hours."""
-    return min(INTERVALS, key=lambda one: abs(one - hours))
-
-
-def interval(hours: float) -> str:
-    """An interval in words: every `1 h`, every `night`, every `15 min`."""
-    shown = f"{hours:g} h" if hours >= 1 else f"{hours * 60:g} min"
-    return INTERVALS.get(hours, shown)
-
-
 def _exceptions(world: World) -> str | None:
     """Which source systems have an interval of their own; None: none has."""
     own = [
-        f"{tracker.system(source)} every {interval(hours)}"
+        f"{tracker.system(source)} every {controls.interval(hours)}"
         for source, hours in world.timetable.exceptions.items()
     ]
     return f"All source systems but {', '.join(own)}: see Settings" if own else None
-
-
-def _set_interval() -> None:
-    sources.set_interval(resources.database(), state.get(state.INTERVAL))
-    resources.pulse().forget()
 
 
 def _traffic(world: World) -> None:

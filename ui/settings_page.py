@@ -14,20 +14,28 @@ from agent import llm
 from agent.actions import guard, set_guard
 from agent.llm import Completion
 from agent.offline import MODEL as OFFLINE
-from pipeline import control
-from pipeline.batch import sources
 from pipeline.batch.timetable import SYSTEMS
 from pipeline.clock import from_rfc3339
 from pipeline.settings import settings
-from ui import ages, components, frame, in_use, readings, resources, state, state_file, tracker
+from ui import (
+    ages,
+    components,
+    controls,
+    frame,
+    in_use,
+    readings,
+    resources,
+    state,
+    state_file,
+    tracker,
+)
 from ui.components import Parts, airline_time, text, until
 from ui.plain import plain
 from ui.pulse import World
-from ui.rail import INTERVALS, interval, nearest_interval
 
 _TEST = "Say in five words that you are ready."
 _TEST_S = 20.0
-_OWN = {0.0: "as the rest", **INTERVALS}
+_OWN = {0.0: "as the rest", **controls.INTERVALS}
 
 
 def draw() -> None:
@@ -97,30 +105,16 @@ def _cost(tested: Completion) -> str:
 
 def _at_once() -> None:
     world = resources.pulse().world()
-    state.put(state.SETTINGS_PACE, frame.nearest_pace(world.clock.factor))
     state.put(state.GUARD, guard(resources.database()))
     with st.container(border=True, key="settings-now", gap="small"):
         st.markdown("**At once, for everybody**")
-        st.segmented_control(
-            "An airline hour takes",
-            frame.PACES,
-            key=state.SETTINGS_PACE,
-            required=True,
-            format_func=lambda seconds: f"{seconds} s",
-            on_change=_set_pace,
-        )
+        controls.pace(world, state.SETTINGS_PACE)
         st.toggle(
             "Guard: refuse actions on outdated ground",
             key=state.GUARD,
             on_change=_set_guard,
             help="Off, the agents do what they were asked, and the damage is counted",
         )
-
-
-def _set_pace() -> None:
-    factor = 3600 / state.get(state.SETTINGS_PACE)
-    control.set_clock(resources.database(), lambda clock: clock.changed(factor=factor))
-    resources.pulse().forget()
 
 
 def _set_guard() -> None:
@@ -132,21 +126,13 @@ def _set_guard() -> None:
 
 def _timetable() -> None:
     """The interval of all source systems, that of each, and what it comes to."""
-    timetable = resources.pulse().world().timetable
+    world = resources.pulse().world()
     source = state.get(state.SETTINGS_SOURCE) or SYSTEMS[0]
-    state.put(state.SETTINGS_INTERVAL, nearest_interval(timetable.interval_h))
-    state.put(state.SETTINGS_OWN, _nearest_own(timetable.exceptions.get(source)))
+    state.put(state.SETTINGS_OWN, _nearest_own(world.timetable.exceptions.get(source)))
     with st.container(border=True, key="settings-timetable", gap="small"):
         st.markdown("**Batch runs**, airline time")
-        st.segmented_control(
-            "Every",
-            list(INTERVALS),
-            key=state.SETTINGS_INTERVAL,
-            required=True,
-            format_func=INTERVALS.__getitem__,
-            on_change=_set_interval,
-            help="Of all source systems that have no interval of their own",
-        )
+        others = "Of all source systems that have no interval of their own"
+        controls.batch_interval(world, state.SETTINGS_INTERVAL, "Every", others)
         st.selectbox(
             "Interval of its own for",
             SYSTEMS,
@@ -187,7 +173,7 @@ def _system_row(one: dict[str, Any], world: World) -> list[Parts]:
     upcoming = from_rfc3339(one["next_run"])
     return [
         [text(tracker.system(one["source"]))],
-        [text(interval(one["interval_h"]), "strong" if one["own"] else "quiet")],
+        [text(controls.interval(one["interval_h"]), "strong" if one["own"] else "quiet")],
         [airline_time(ages.clock(upcoming, zone))],
         [until(upcoming.timestamp(), "quiet")],
         [airline_time(ages.clock(last, zone))],
@@ -196,23 +182,12 @@ def _system_row(one: dict[str, Any], world: World) -> list[Parts]:
 
 
 def _nearest_own(hours: float | None) -> float:
-    return 0.0 if hours is None else nearest_interval(hours)
-
-
-def _set_interval() -> None:
-    sources.set_interval(resources.database(), state.get(state.SETTINGS_INTERVAL))
-    _tell_everybody()
+    return 0.0 if hours is None else controls.nearest_interval(hours)
 
 
 def _set_own_interval() -> None:
     hours = state.get(state.SETTINGS_OWN) or None
-    sources.set_interval(resources.database(), hours, state.get(state.SETTINGS_SOURCE))
-    _tell_everybody()
-
-
-def _tell_everybody() -> None:
-    resources.pulse().forget()
-    readings.source_systems.clear()
+    controls.set_interval(hours, state.get(state.SETTINGS_SOURCE))
 
 
 # --- how it looks ---------------------------------------------------------------------------------
