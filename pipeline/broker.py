@@ -79,6 +79,7 @@ class EventProducer:
                 # fences or fails it, and ids it hands out anew collide with old ones. A message
                 # that arrives twice is recognised by its outbox sequence.
                 "acks": "all",
+                "allow.auto.create.topics": False,  # the relay makes them, with our partitions
                 "linger.ms": 0,
                 "message.max.bytes": MAX_MESSAGE,
                 # The relay sends again what was not acknowledged; a message that waits for a dead

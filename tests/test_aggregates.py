@@ -16,11 +16,13 @@ from typing import Any
 
 import psutil
 import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
-from pipeline import children, events, measures, outbox, status
+from pipeline import children, events, ledger, measures, outbox, status
 from pipeline.aggregates import AggregateSink, Aggregator, Message, airline_time, counted, merge
-from pipeline.broker import Admin, EventProducer, Outgoing, outgoing
+from pipeline.broker import EVENTS, Admin, EventProducer, outgoing
 from pipeline.clock import from_rfc3339
+from pipeline.engine import broker_command, free_port
 from pipeline.fire import Door
 from pipeline.measures import Measure, is_complaint, measured, window_start
 from pipeline.relay import Relay
@@ -268,22 +270,12 @@ def refill(airline: Airline, brokers: str) -> None:
     assert Relay(airline.database, brokers, 2).refill_if_new()
 
 
-@pytest.mark.usefixtures("quix_signals")
-def test_after_a_batch_run_both_arms_count_the_truth(airline: Airline, brokers: str) -> None:
-    a_day(airline)
-    airline.raw(b"\xff garbage")
-    # Before anybody has made the topic: the broker makes it, and knows no retention for it.
-    foreign = EventProducer(brokers, lambda _: None)
-    foreign.send(Outgoing(0, "somebody", b"foreign", {}))
-    assert foreign.flush(5.0) == 0
-    refill(airline, brokers)
-    refill(airline, brokers)  # everything twice
-    airline.batch()
-
+def count(airline: Airline, brokers: str, events: int) -> None:
+    """Run the process until it has counted so many."""
     stop = threading.Event()
 
     def until_counted() -> None:
-        wait(lambda: airline.database.get(measures.WATERMARK) == 12, 60, "nothing was counted")
+        wait(lambda: airline.database.get(measures.WATERMARK) == events, 60, "nothing was counted")
         stop.set()
 
     watcher = threading.Thread(target=until_counted)
@@ -291,9 +283,96 @@ def test_after_a_batch_run_both_arms_count_the_truth(airline: Airline, brokers: 
     Aggregator(airline.database, home=airline.home, brokers=brokers, partitions=2).run(stop)
     watcher.join()
 
+
+@pytest.mark.usefixtures("quix_signals")
+def test_after_a_batch_run_both_arms_count_the_truth(airline: Airline, brokers: str) -> None:
+    a_day(airline)
+    airline.raw(b"\xff garbage")
+    # Before anybody has made the topic: the broker makes it, and knows no retention for it.
+    foreign = Producer({"bootstrap.servers": brokers})
+    foreign.produce(EVENTS, b"foreign", "somebody")
+    assert foreign.flush(5.0) == 0
+    refill(airline, brokers)
+    refill(airline, brokers)  # everything twice
+    airline.batch()
+
+    count(airline, brokers, 12)
     assert of_record(airline) == EXPECTED
     assert of_arm(airline, "stream") == of_arm(airline, "batch") == EXPECTED
     assert table(airline, "stream") == table(airline, "batch")
+
+
+@contextmanager
+def embedded_broker(port: int) -> Iterator[None]:
+    """It dies as in an accident."""
+    with subprocess.Popen(broker_command(port)) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+@contextmanager
+def relaying(airline: Airline, brokers: str) -> Iterator[None]:
+    """The relay at work."""
+    stop = threading.Event()
+    relay = threading.Thread(target=Relay(airline.database, brokers, 2).serve, args=(stop,))
+    relay.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        relay.join()
+
+
+def offsets(brokers: str) -> list[tuple[int | None, int | None]]:
+    """(partition, offset) of each message that a reader of the event topic gets."""
+    reader = Consumer({"bootstrap.servers": brokers, "group.id": "test"})
+    reader.assign([TopicPartition(EVENTS, number, OFFSET_BEGINNING) for number in range(2)])
+    found = []
+    while message := reader.poll(1.0):
+        found.append((message.partition(), message.offset()))
+    reader.close()
+    return found
+
+
+@pytest.mark.usefixtures("quix_signals")
+def test_a_log_that_was_begun_twice_is_counted_once(airline: Airline) -> None:
+    a_day(airline)
+    port = free_port()
+    brokers = f"127.0.0.1:{port}"
+    producer = EventProducer(brokers, lambda _: None)
+    rows, epoch = outbox.after(airline.database, 0), airline.database.get("epoch")
+    with embedded_broker(port):
+        Admin(brokers).wait_for_topics(2, threading.Event())
+        producer.send(outgoing(rows[0], epoch, 0.0))
+        assert producer.flush(5.0) == 0
+    for row in rows:  # by a producer that knows the topic, to a broker that does not yet
+        producer.send(outgoing(row, epoch, 0.0))
+    with embedded_broker(port):
+        assert producer.flush(5.0) == 0
+        Admin(brokers).wait_for_topics(2, threading.Event())
+        for row in rows:
+            producer.send(outgoing(row, epoch, 0.0))
+            producer.flush(5.0)
+        log = offsets(brokers)
+        assert len(set(log)) < len(log)
+        with relaying(airline, brokers):
+            count(airline, brokers, 11)
+    assert of_arm(airline, "stream") == of_record(airline)
+
+
+def test_the_relay_sends_again_what_nobody_counts(
+    airline: Airline, brokers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.relay.GAP_S", (0.2, 60.0))
+    a_day(airline)
+    refill(airline, brokers)
+    found: ledger.Progress = {"arm": "stream", "outcome": ledger.SEARCHABLE, "searchable_at": 0.0}
+    ledger.write(airline.database, [found | {"sequence": number + 1} for number in range(11)])
+    airline.database.put(measures.WATERMARK, 8)
+    with relaying(airline, brokers):
+        wait(lambda: len(offsets(brokers)) >= 11 + 3, 60, "nothing was sent again")
 
 
 @contextmanager
