@@ -18,6 +18,7 @@ from agent.answer import Verdict
 from agent.evals.confusion import Report, confusion, confusion_table
 from agent.evals.small_world import EVAL, small_world
 from agent.judge import Judge
+from agent.judge.features import Features
 from pipeline.schema import Database
 
 FLOOR = 0.99  # of the tuned set, a little under what is reached
@@ -62,6 +63,20 @@ def judge_all(database: Database, now: datetime, path: Path = TUNED) -> list[Jud
         Judged(one, judge.judge(one.question, one.answer, one.customer, now))
         for one in labelled(path)
     ]
+
+
+def lessons(path: Path = TUNED) -> list[tuple[Features, str]]:
+    """What the judge's learned reader learns from: features and verdict of each answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{Path(folder) / 'record.sqlite'}")
+        now = small_world(database)
+        judge = Judge(database)
+        found = [
+            (judge.features(one.question, one.answer, one.customer, now), one.verdict)
+            for one in labelled(path)
+        ]
+        database.close()
+    return found
 
 
 def run() -> Report:

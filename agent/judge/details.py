@@ -198,7 +198,7 @@ _CAUSES = {
     "train": r"trains?|rail",
 }
 _WEATHER = {"weather", "snow", "ice", "fog", "wind"}
-_CAUSE = re.compile("|".join(rf"\b(?P<{name}>{words})\b" for name, words in _CAUSES.items()), re.I)
+CAUSE = re.compile("|".join(rf"\b(?P<{name}>{words})\b" for name, words in _CAUSES.items()), re.I)
 _BECAUSE = re.compile(
     r"\b(?:because|due to|owing to|reasons?|caus\w+|result of|thanks to|forced|keeping|held up|"
     r"on account of|"
@@ -213,14 +213,14 @@ def _reasons(bench: Bench, clause: Clause) -> Iterator[Claim]:
     if not rows or not (clause.flights or bench.topics & {*_OF_FLIGHT, "booking"}):
         return
     why = asks_why(bench.question)
-    for found in _CAUSE.finditer(clause.text):
+    for found in CAUSE.finditer(clause.text):
         around = clause.text[: found.start()] + " " + clause.text[found.end() :]
         short = why and (clause.start == 0 or len(clause.text.split()) <= _FEW)
         if supposed(clause, found.start()) or not (short or _BECAUSE.search(around)):
             continue
         if _NOT_FOR.search(clause.text[: found.start()]):
             continue
-        right = any(_same_cause(str(found.lastgroup), row["reason"]) for _, row in rows)
+        right = any(same_cause(str(found.lastgroup), row["reason"]) for _, row in rows)
         if right or why:
             status, key = "current" if right else "wrong", rows[0][0]
             place = clause.start + found.start()
@@ -245,8 +245,8 @@ def _booking_reason(bench: Bench) -> Iterator[Claim]:
 _SOME = 2  # words of a reason by which an answer is known to give it
 
 
-def _same_cause(said: str, reason: str) -> bool:
-    true = {str(one.lastgroup) for one in _CAUSE.finditer(reason)}
+def same_cause(said: str, reason: str) -> bool:
+    true = {str(one.lastgroup) for one in CAUSE.finditer(reason)}
     general = said == "weather" and bool(true & _WEATHER)
     return said in true or general or (said in _WEATHER and "weather" in true)
 

@@ -82,7 +82,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
         r"will (?:fly|operate)\b",
     ),
 )
-_PATTERNS = tuple(
+STATUSES = tuple(
     (value, re.compile(rf"(?:\b|(?=n't))(?:{words})", re.I)) for value, words in _STATUS
 )
 _NOUN = re.compile(
@@ -96,24 +96,24 @@ _NOUN = re.compile(
 )
 
 
-def _subject(clause: Clause, place: int) -> str:
+def subject(text: str, place: int) -> str:
     """What the words at a place are said of: the noun or the flight number nearest before them."""
-    comma = clause.text.rfind(",", 0, place)
+    comma = text.rfind(",", 0, place)
     nouns = [
         (m.start(), str(m.lastgroup))
-        for m in _NOUN.finditer(clause.text[:place])
+        for m in _NOUN.finditer(text[:place])
         if m[0].lower() != "you" or m.start() > comma  # "as you asked, it was cancelled"
     ]
-    nouns += [(m.start, "flight") for m in mentions.flights(clause.text[:place])]
+    nouns += [(m.start, "flight") for m in mentions.flights(text[:place])]
     return max(nouns, default=(0, "flight"))[1]
 
 
-_BOOKING_AFTER = re.compile(
+BOOKING_AFTER = re.compile(
     rf"\s+(?:(?:your|the|this|that|it)\b\s*)?(?:(?:booking|reservation|trip|ticket)s?\b|"
     rf"(?-i:{LOCATOR}))",
     re.I,
 )
-_FLIGHT_AFTER = re.compile(
+FLIGHT_AFTER = re.compile(
     r"\s+(?:(?:your|my|the|this|that)\s+)?(?:(?:\w+\s+)?flight\b|(?-i:[A-Z][A-Z0-9]\s?\d{1,4}\b))",
     re.I,
 )
@@ -122,7 +122,7 @@ _IN_GENERAL = re.compile(
     r"usually))\b",
     re.I,
 )
-_DONE = ("departed", "airborne", "landed")
+DONE = ("departed", "airborne", "landed")
 _NOT_YET = re.compile(r"\b(?:before|until|till|once)\b[^,]*$", re.I)
 
 
@@ -177,27 +177,27 @@ _ASKS_OF_FLIGHT = {"flight_status", "departure", "arrival", "gate", "delay"}
 def statuses(clause: Clause, topics: set[str], *, about_bag: bool) -> Iterator[Said]:
     """Whether a flight is cancelled, on time, delayed, gone, there, or still going."""
     taken: list[tuple[int, int]] = []
-    for value, pattern in _PATTERNS:
+    for value, pattern in STATUSES:
         for found in pattern.finditer(clause.text):
             if any(start < found.end() and found.start() < end for start, end in taken):
                 continue
-            of_flight = _FLIGHT_AFTER.match(clause.text[found.end() :])
-            subject = "flight" if of_flight else _subject(clause, found.start())
-            yet = value in _DONE and _NOT_YET.search(clause.text[: found.start()])
+            of_flight = FLIGHT_AFTER.match(clause.text[found.end() :])
+            nearest = "flight" if of_flight else subject(clause.text, found.start())
+            yet = value in DONE and _NOT_YET.search(clause.text[: found.start()])
             if (
                 yet
                 or _IN_GENERAL.match(clause.text[found.end() :])
                 or _OF_OTHERS.search(clause.text[: found.start()])
                 or _is_apology(clause, found, topics)
-                or _BOOKING_AFTER.match(clause.text[found.end() :])
+                or BOOKING_AFTER.match(clause.text[found.end() :])
                 or supposed(clause, found.start())
-                or _is_of_other(value, subject, about_bag=about_bag)
+                or _is_of_other(value, nearest, about_bag=about_bag)
             ):
                 continue
             taken.append(found.span())
             negated = bool(_NOT_BEFORE.search(clause.text[: found.start()]))
             negated = negated or (
-                value in _DONE and found[0].lower().startswith(("n't", "not ", "still"))
+                value in DONE and found[0].lower().startswith(("n't", "not ", "still"))
             )
             if negated and value == "going":
                 value = "cancelled"  # "is not still going": as a person would mean it
@@ -284,17 +284,17 @@ def spoken_times(clause: Clause, topics: set[str]) -> Iterator[Said]:
         words = _with_verb(clause.text, one.start), one.end
         value = clause.text[one.start : one.end]
         guessed = not _is_named(clause.text[last_end : one.start], after)
-        minutes = _about(one.minutes) if _NEARLY.search(before) else one.minutes
+        minutes = _about(one.minutes) if NEARLY.search(before) else one.minutes
         more = {"minutes": minutes, "at_least": at_least, "guessed": guessed}
         yield said(clause, attribute, value, words, **more)
     yield from _relative(clause, topics)
     yield from _delays(clause, asked="delay" in topics)
 
 
-_IN_SOME = re.compile(
+IN_SOME = re.compile(
     r"\b(?:in|within|for another)\s+(?:just |a |bit |little |good |tad )*(?:\w+ )?$", re.I
 )
-_TO_GO = re.compile(r"^\s*(?:to go|from now|left|until|till|before you)\b", re.I)
+TO_GO = re.compile(r"^\s*(?:to go|from now|left|until|till|before you)\b", re.I)
 _GOING = re.compile(rf"\b(?:{_DEPART}|airborne|skyward|in the air|going|boarding ends|off)\b", re.I)
 
 
@@ -303,7 +303,7 @@ def _relative(clause: Clause, topics: set[str]) -> Iterator[Said]:
     for one in durations(clause.text):
         before, after = clause.text[: one.start], clause.text[one.end :]
         of_departure = "departure" in topics or _GOING.search(clause.text)
-        counted = _IN_SOME.search(before) or _TO_GO.match(after)
+        counted = IN_SOME.search(before) or TO_GO.match(after)
         if not (of_departure and counted) or supposed(clause, one.start) or _LATE.match(after):
             continue
         span, words = (one.start, one.end), clause.text[one.start : one.end]
@@ -324,7 +324,7 @@ def _is_old(before: str, after: str, *, after_old: bool) -> bool:
     return bool(_PLANNED.search(before) or from_it or then)
 
 
-_NEARLY = re.compile(
+NEARLY = re.compile(
     r"\b(?:around|about|roughly|approximately|approx\.?|circa|some time|sometime|shortly|just|"
     r"soon|nearly|almost|"
     r"a (?:bit|little|touch|tad))\s*(?:after|before|past|at)?\s*$|\b(?:after|towards?|"

@@ -30,13 +30,17 @@ _TWELVE = (  # nine twenty-five p.m.
     "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 )
 _TWELVE_HOURS = re.compile(
-    rf"\b(?P<hour>{_TWELVE})[\s-](?P<minute>(?:oh|o)[\s-]five|ten|fifteen|(?:twenty|thirty|"
+    rf"(?<![\w-])(?P<hour>{_TWELVE})[\s-](?P<minute>(?:oh|o)[\s-]five|ten|fifteen|(?:twenty|thirty|"
     rf"forty|fifty)(?:-five)?)\b"
     r"(?!\s*(?:hundred|dollars|euros|pounds|minutes|hours|USD|EUR|GBP))"
     r"(?:\s*(?:(?P<half>[ap])\.?m\b|(?:in the|this) (?P<part>morning|afternoon|evening)|tonight))?",
     re.I,
 )
-_HALF = re.compile(rf"\bhalf (?P<hour>{IN_WORDS}|1[0-2]|[1-9])\b", re.I)  # half seven: 7:30
+_HALF = re.compile(
+    rf"\bhalf (?P<hour>{IN_WORDS}|1[0-2]|[1-9])\b"
+    r"(?:\s*(?:(?P<half>[ap])\.?m\b|(?:in the|this) (?P<part>morning|afternoon|evening)))?",
+    re.I,
+)  # half seven: 7:30
 _ISH = re.compile(r"(?<![\d:.])(?P<hour>1[0-2]|[1-9])-?ish\b", re.I)
 _AT_HOUR = re.compile(  # at four, from gate C4
     rf"\b(?:at|around|about|shortly after|just after|just before|shortly before|until|till|by|"
@@ -59,6 +63,7 @@ _CLOCK_LENGTH = re.compile(
     r"(?<![\d:.])(\d{1,2})[:.h]([0-5]\d)\s?(?:hours?|hrs|h)\b(?! local)", re.I
 )
 _LONG = re.compile(rf"(?P<many>\d+|{IN_WORDS})(?:-|\s)minutes?\b", re.I)
+_HOURS_IN_WORDS = re.compile(rf"(?P<many>{IN_WORDS})(?:-|\s)(?:hours?|hrs?)\b", re.I)
 _COMPACT = re.compile(
     r"(?<!\w)(\d{1,2})h([0-5]\d)(?=\s+(?:late|delay|behind))|"
     r"(?<!\w)(?P<h>\d)\s?h\s(?P<m>[0-5]\d)\b",
@@ -78,7 +83,8 @@ def times(text: str) -> list[SpokenTime]:
     taken = [match.span() for match in _COMPACT.finditer(text)]
     taken += [match.span() for match in _CLOCK_LENGTH.finditer(text) if _is_length(match)]
     found: list[SpokenTime] = []
-    for one in (*plain.times(text), *_terse(text)):
+    every = (*plain.times(text), *_terse(text))
+    for one in sorted(every, key=lambda one: (one.start, -one.end)):  # "six-fifteen this evening"
         if not any(start < one.end and one.start < end for start, end in taken):
             taken.append((one.start, one.end))
             found.append(one)
@@ -106,6 +112,11 @@ def durations(text: str) -> list[Duration]:
         for match in _LONG.finditer(text)
         if (minutes := number(match["many"])) > _SPOKEN_UP_TO
     ]
+    compact += [
+        Duration(hours * 60, False, *match.span())
+        for match in _HOURS_IN_WORDS.finditer(text)
+        if (hours := number(match["many"])) > _SPOKEN_HOURS
+    ]
     return compact or plain.durations(text)
 
 
@@ -114,6 +125,7 @@ def _with_part(match: re.Match[str]) -> int:
     return hours * 60 + _PARTS[match["more"] or match["part"]]
 
 
+_SPOKEN_HOURS = 20  # in words that `agent.times` reads itself
 _SPOKEN_UP_TO = 90  # minutes in words that `agent.times` reads itself
 
 
@@ -144,15 +156,9 @@ def _of_twelve_hours(text: str) -> Iterator[SpokenTime]:
     """Times that may be of either half of the day."""
     for match in _TWELVE_HOURS.finditer(text):
         minute = number(match["hour"]) * 60 + number(re.sub(r"oh?[\s-]", "", match["minute"]))
-        early = (match["half"] or "p").lower() == "a" or match["part"] == "morning"
-        late = not early and (match["half"] or match["part"])
-        halves = {minute % _HALF_DAY} if early else set()
-        halves |= {minute % _HALF_DAY + _HALF_DAY} if late else set()
-        both = {minute % _HALF_DAY, minute % _HALF_DAY + _HALF_DAY}
-        yield SpokenTime(frozenset(halves or both), *match.span())
+        yield SpokenTime(_in_half(minute, match), *match.span())
     for match in _HALF.finditer(text):
-        minute = (number(match["hour"]) * 60 + 30) % _HALF_DAY
-        yield SpokenTime(frozenset({minute, minute + _HALF_DAY}), match.start(), match.end())
+        yield SpokenTime(_in_half(number(match["hour"]) * 60 + 30, match), *match.span())
     for match in (*_AT_HOUR.finditer(text), *_SHARP.finditer(text)):
         hour = number(match["hour"])
         if hour <= _HALF_DAY // 60:
@@ -164,6 +170,14 @@ def _of_twelve_hours(text: str) -> Iterator[SpokenTime]:
     for match in _ISH.finditer(text):
         hour = int(match["hour"]) * 60 % _HALF_DAY
         yield SpokenTime(frozenset({hour, hour + _HALF_DAY}), match.start(), match.end())
+
+
+def _in_half(minute: int, match: re.Match[str]) -> frozenset[int]:
+    """The minute in the half of the day that the words name, or in both."""
+    early, late = minute % _HALF_DAY, minute % _HALF_DAY + _HALF_DAY
+    if (match["half"] or "p").lower() == "a" or match["part"] == "morning":
+        return frozenset({early})
+    return frozenset({late} if match["half"] or match["part"] else {early, late})
 
 
 def _time(minute: int, match: re.Match[str]) -> SpokenTime:

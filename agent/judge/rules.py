@@ -15,7 +15,7 @@ from functools import lru_cache
 from agent.answer import Claim
 from agent.judge.bench import Bench
 from agent.judge.clauses import is_disclaimed, is_offer
-from agent.judge.history import Change
+from agent.judge.history import Change, History
 from agent.judge.numbers import IN_WORDS, number
 from agent.words import Sentence, sentences
 from pipeline.images import Row
@@ -37,7 +37,7 @@ _NOTIONS = {
 }
 _PATTERNS = {name: re.compile(rf"\b(?:{words})\b", re.I) for name, words in _NOTIONS.items()}
 _UNITS = r"hours?|hrs?|h\b|days?|weeks?|kg|kilos?|bags?|pieces?|flights?|minutes?|of\b|cabin|is\b"
-_QUANTITY = re.compile(
+QUANTITY = re.compile(
     rf"(?P<sign>[$€£])\s?(?P<a>\d+(?:\.\d\d)?)|"
     rf"\b(?P<b>{IN_WORDS}|\d+(?:\.\d\d)?|an?(?: whole| full)?|one)[\s-]*"
     r"(?P<unit>hours?|hrs?|h|days?|weeks?|kg|kilos?|kilograms?|USD|dollars?|bucks?|EUR|euros?)\b|"
@@ -71,13 +71,13 @@ _HOURS, _DAYS = 24, 7
 def verdicts(bench: Bench) -> Iterator[Claim]:
     """A claim for each sentence of the answer that tells a rule, as it stands or once stood."""
     asked = "policy" in bench.topics
-    rules = [rule for row in bench.scope.policies for rule in _rules(bench, row)]
+    rules = [rule for row in bench.scope.policies for rule in rules_of(bench.history, row)]
     for sentence in sentences(bench.answer):
-        said = _read(sentence.text, _unit_asked(bench.question) if asked else "")
+        said = read(sentence.text, _unit_asked(bench.question) if asked else "")
         silent = not said.quantities and said.free is None
         if is_offer(sentence.text) or (is_disclaimed(sentence.text) and silent):
             continue
-        about = _read(f"{bench.question} {sentence.text}") if asked else said
+        about = read(f"{bench.question} {sentence.text}") if asked else said
         if not asked and (len(about.notions) < _ENOUGH or not said.quantities):
             continue
         if claim := _judged(bench, rules, sentence, said, about.notions):
@@ -89,7 +89,7 @@ _ENOUGH = 2  # notions by which a sentence is of a rule that nobody asked for
 
 def touched(question: str, row: Row) -> bool:
     """Whether a question shares a notion with any of a policy's rules."""
-    return bool(_read(question).notions & _read(row["text"]).notions)
+    return bool(read(question).notions & read(row["text"]).notions)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class _Told:
 
 
 @dataclass(frozen=True)
-class _Rule:
+class Rule:
     """A sentence of a policy now, with what stood in its place before and what ended that."""
 
     row: Row
@@ -127,7 +127,7 @@ _BARE = re.compile(
 
 
 @lru_cache(maxsize=512)  # a policy's sentences are read for every answer
-def _read(text: str, asked: str = "") -> _Told:
+def read(text: str, asked: str = "") -> _Told:
     """What a text tells.
 
     Args:
@@ -135,8 +135,8 @@ def _read(text: str, asked: str = "") -> _Told:
     """
     notions = frozenset(name for name, words in _PATTERNS.items() if words.search(text))
     free = True if _FREE.search(text) else False if _COSTS.search(text) else None
-    stated = [one for one in _QUANTITY.finditer(text) if not _is_of_now(text, one)]
-    quantities = frozenset(map(_quantity, stated))
+    stated = [one for one in QUANTITY.finditer(text) if not _is_of_now(text, one)]
+    quantities = frozenset(map(quantity, stated))
     if asked and not quantities and (bare := _BARE.search(text)):
         quantities = frozenset({(asked, float(number(bare["b"])))})
     return _Told(notions, quantities, free)
@@ -159,7 +159,7 @@ def _is_of_now(text: str, found: re.Match[str]) -> bool:
     return hours and bool(_OF_NOW.search(before) or _OF_NOW_AFTER.match(after))
 
 
-def _quantity(found: re.Match[str]) -> tuple[str, float]:
+def quantity(found: re.Match[str]) -> tuple[str, float]:
     words = (found["a"] or found["b"] or found["c"] or found["d"]).lower()
     if found["bags"]:
         return "b", float(number(words))
@@ -176,25 +176,25 @@ def _quantity(found: re.Match[str]) -> tuple[str, float]:
     return {"d": "usd", "u": "usd", "b": "usd", "e": "eur"}.get(unit, unit), float(many)
 
 
-def _rules(bench: Bench, row: Row) -> Iterator[_Rule]:
-    past = bench.history.states("policy", row["slug"])
+def rules_of(history: History, row: Row) -> Iterator[Rule]:
+    past = history.states("policy", row["slug"])
     for place, sentence in enumerate(sentences(row["text"])):
         before: list[tuple[_Told, Change]] = []
         for old, new in zip(past[:-1], past[1:], strict=True):
             parts = list(sentences(old.row["text"]))
             if place < len(parts) and new.by:
-                before.append((_read(parts[place].text), new.by))
-        yield _Rule(row, _read(sentence.text), before)
+                before.append((read(parts[place].text), new.by))
+        yield Rule(row, read(sentence.text), before)
 
 
 def _judged(
-    bench: Bench, rules: Sequence[_Rule], sentence: Sentence, said: _Told, notions: frozenset[str]
+    bench: Bench, rules: Sequence[Rule], sentence: Sentence, said: _Told, notions: frozenset[str]
 ) -> Claim | None:
     """The verdict on a sentence by the rule that it is of."""
     if not said.quantities and said.free is None:
         return None
 
-    def likeness(rule: _Rule) -> tuple[int, int, int]:
+    def likeness(rule: Rule) -> tuple[int, int, int]:
         shared, own = rule.now.notions & notions, rule.now.notions & said.notions
         fits = rule.now.quantities & said.quantities
         return len(shared), len(own), len(fits) - len(rule.now.notions - notions)
@@ -218,7 +218,7 @@ def _judged(
     return _claim(bench, rule, sentence, "wrong", None) if certain else None
 
 
-def _near(one: _Rule, other: _Rule) -> bool:
+def _near(one: Rule, other: Rule) -> bool:
     return bool(one.row["slug"] == other.row["slug"])
 
 
@@ -240,7 +240,7 @@ def _contradicts(said: _Told, rule: _Told) -> bool:
     return said.free is True and rule.free is False and other == said.quantities
 
 
-def _claim(bench: Bench, rule: _Rule, sentence: Sentence, status: str, by: Change | None) -> Claim:
+def _claim(bench: Bench, rule: Rule, sentence: Sentence, status: str, by: Change | None) -> Claim:
     entity = f"policy/{rule.row['slug']}"
     words = sentence.text.strip()
     claim = bench.verdict((entity, "policy"), words, rule.row["text"][:200], status, by)

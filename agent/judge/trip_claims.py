@@ -193,7 +193,7 @@ def flights(clause: Clause, topics: set[str]) -> Iterator[Said]:
 
 # --- bags -----------------------------------------------------------------------------------------
 
-_BAG = re.compile(r"\b(?:bags?|luggage|baggage|suitcases?|case|cases|backpack)\b", re.I)
+BAG = re.compile(r"\b(?:bags?|luggage|baggage|suitcases?|case|cases|backpack)\b", re.I)
 _NOT_BAG = re.compile(r"\b(?:flight|seat|gate|booking|tweet|refund|voucher)\b", re.I)
 _BAG_STATUS = (
     ("registered", r"not (?:yet )?(?:been )?(?:handed in|checked in|dropped)|still with you"),
@@ -222,7 +222,7 @@ _BAG_STATUS = (
         r"returned to you|brought to you|with you again",
     ),
 )
-_BAG_PATTERNS = tuple((value, re.compile(rf"\b(?:{p})", re.I)) for value, p in _BAG_STATUS)
+BAG_STATUSES = tuple((value, re.compile(rf"\b(?:{p})", re.I)) for value, p in _BAG_STATUS)
 _PAST_PERFECT = re.compile(
     r"\b(?:had (?:\w+ly |first |already )?(?:been|gone|ended up|travelled|flown|landed)|"
     r"after (?:\w+ing|it (?:was|went|had))|went|was (?:first|initially|originally|"
@@ -246,7 +246,7 @@ _BARE_PLACE = re.compile(
 
 def speaks_of_bag(clause: Clause, before: bool, topics: set[str]) -> bool:
     """Whether a clause is about a bag: by its own nouns, else as the clause before it was."""
-    if _BAG.search(clause.text):
+    if BAG.search(clause.text):
         return not re.search(r"\bbags? (?:allowance|drop)|free bags?\b", clause.text, re.I)
     if clause.named_here or _NOT_BAG.search(clause.text):
         return False
@@ -274,7 +274,7 @@ def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
     ):
         spot = (bare["spot"] or "").lower().replace("check in", "check-in")
         yield said(clause, "bag_location", f"{bare['at'].upper()} {spot}".strip(), bare.span("at"))
-    for value, pattern in _BAG_PATTERNS:
+    for value, pattern in BAG_STATUSES:
         for found in pattern.finditer(clause.text):
             past = _PAST_PERFECT.search(clause.text[: found.start()])
             if past or supposed(clause, found.start()):
@@ -282,7 +282,7 @@ def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
             negated = bool(_NOT_NEAR.search(clause.text[: found.start()]))
             negated = negated or bool(_LABEL_NO.match(clause.text[found.end() :]))
             yield said(clause, "bag_status", value, found.span(), negated=negated)
-    handed_in = [hit for _, one in _BAG_PATTERNS[:2] for hit in one.finditer(clause.text)]
+    handed_in = [hit for _, one in BAG_STATUSES[:2] for hit in one.finditer(clause.text)]
     if any(denied(clause.text, *hit.span()) for hit in handed_in):
         return  # "not handed in at the desk" tells of no place
     for found in _PLACE.finditer(clause.text):

@@ -12,11 +12,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.engine import Connection
 
 from agent.answer import Claim, Status, Verdict
-from agent.judge import asked, bind, policies, scope
+from agent.judge import asked, bind, policies, scope, settling
 from agent.judge.bench import Bench
 from agent.judge.claims import by_bare_count, by_yes_or_no, claims
+from agent.judge.features import Features
 from agent.judge.history import History
 from agent.judge.topics import names_topic, topics_of
 from pipeline import schema
@@ -41,22 +43,33 @@ class Judge:
         Args:
             now: airline time; the record is read as it stands at the call.
         """
-        answer = answer[:LONGEST_ANSWER]
-        topics = topics_of(question)
         with self._database.read() as connection:
-            history = History(connection)
-            about = scope.read(connection, history, customer_id, (question, answer), now)
-            said = claims(answer, about.carriers, topics or _ANYTHING)[:MOST_CLAIMS]
-            quotes = policies.quoted(history, about.policies, answer)
-            said = [one for one in said if not any(a <= one.start < b for a, b in quotes)]
-            if "count" in topics:
-                said = by_bare_count(question, answer, said, about.carriers) + said
-            said = by_yes_or_no(question, answer, said, about.carriers, topics) + said
-            sure = names_topic(question)
-            bench = Bench(self._database, history, about, question, answer, said, topics, sure)
+            bench = self._bench(connection, question, answer[:LONGEST_ANSWER], customer_id, now)
             found = bind.verdicts(bench)
             found += asked.missing(bench, found)
-        return Verdict(status=_status(found), claims=found)
+            status, found = settling.settled(bench, _status(found), found)
+        return Verdict(status=status, claims=found)
+
+    def features(self, question: str, answer: str, customer_id: str, now: datetime) -> Features:
+        """What the learned reader is given of an answer, to learn from those that are labelled."""
+        with self._database.read() as connection:
+            bench = self._bench(connection, question, answer[:LONGEST_ANSWER], customer_id, now)
+            return settling.read(bench)[0]
+
+    def _bench(
+        self, connection: Connection, question: str, answer: str, customer_id: str, now: datetime
+    ) -> Bench:
+        topics = topics_of(question)
+        history = History(connection)
+        about = scope.read(connection, history, customer_id, (question, answer), now)
+        said = claims(answer, about.carriers, topics or _ANYTHING)[:MOST_CLAIMS]
+        quotes = policies.quoted(history, about.policies, answer)
+        said = [one for one in said if not any(a <= one.start < b for a, b in quotes)]
+        if "count" in topics:
+            said = by_bare_count(question, answer, said, about.carriers) + said
+        said = by_yes_or_no(question, answer, said, about.carriers, topics) + said
+        sure = names_topic(question)
+        return Bench(self._database, history, about, question, answer, said, topics, sure)
 
     def searchable_at(self, arm: Arm, sequences: Collection[int]) -> dict[int, float]:
         """Outbox sequence -> wall time (s since the epoch) at which it was searchable in an arm."""

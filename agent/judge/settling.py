@@ -1,0 +1,86 @@
+"""The verdict of the rules and that of the learned reader, made one; its claims follow it.
+
+The rules read what a text states and can say why; the reader knows how such texts are meant. The
+verdict with the highest score is the answer's, where that of the rules counts `_TRUST` more. Where
+they differ, claims that the verdict contradicts are dropped, and if none is left that bears it
+out, the values that do are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from agent.answer import Claim, Status
+from agent.judge import asked, learned, masking, standing
+from agent.judge.bench import Bench
+from agent.judge.features import Features, features
+
+_TRUST = 0.25  # score by which the rules' verdict counts more, chosen by cross-validation
+_ALLOWED: Mapping[Status, set[str]] = {
+    "wrong": {"wrong", "stale", "current"},
+    "stale": {"stale", "current"},
+    "missing": {"missing", "current"},
+    "current": {"current"},
+    "none": set(),
+}
+"""Verdict of an answer -> those that its claims may have."""
+_BORNE_OUT: Mapping[Status, set[str]] = {
+    "wrong": {"no", "other", "second"},
+    "stale": {"old", "dead", "left"},
+    "current": {"now", "own", "event"},
+}
+"""Verdict of an answer -> standings of values that bear it out."""
+
+
+def settled(bench: Bench, status: Status, found: Sequence[Claim]) -> tuple[Status, list[Claim]]:
+    """The verdict of an answer and its claims.
+
+    Args:
+        status: the rules' verdict, `found` their claims.
+    """
+    lesson, answer = read(bench)
+    scores = learned.reader().scores(lesson)
+    best = max(scores, key=lambda one: scores[one] + _TRUST * (one == status))
+    if best == status:
+        return status, list(found)
+    kept = [one for one in found if one.status in _ALLOWED[best]]
+    if best == "none" or any(one.status == best for one in kept):
+        return best, kept
+    if best == "missing":
+        return best, [*kept, *(_known(bench) or [_claim(bench, _WHOLE, "", best)])]
+    spans = [
+        (start, end, word.split(":")[0])
+        for start, end, word in answer.values
+        if word.split(":")[1].split()[0] in _BORNE_OUT[best] and end > start
+    ]
+    named = [
+        _claim(bench, kind, bench.answer[start:end], best).model_copy(
+            update={"start": start, "end": end}
+        )
+        for start, end, kind in spans
+    ]
+    return best, [*kept, *(named or [_claim(bench, _WHOLE, "", best)])]
+
+
+def read(bench: Bench) -> tuple[Features, masking.Masked]:
+    """What the learned reader is given of an answer, and the answer masked."""
+    known = standing.known(bench.history, bench.scope, bench.question)
+    question = masking.masked(known, bench.question)
+    answer = masking.masked(known, bench.answer)
+    topics = {one.attribute for one in _known(bench)}
+    return features(bench.topics, topics, question.words, answer.words), answer
+
+
+def _known(bench: Bench) -> list[Claim]:
+    """What the record knows of what was asked: all that an answer that says nothing misses."""
+    return asked.missing(replace(bench, answer="", said=(), sure=True), ())
+
+
+_WHOLE = "answer"
+"""Attribute of a claim that is not of one value but of the answer as a whole."""
+
+
+def _claim(bench: Bench, kind: str, said: str, status: str) -> Claim:
+    true = said if status == "current" else ""
+    return bench.verdict(("", kind), said, true, status, None)

@@ -1,0 +1,147 @@
+"""How a value of a text stands to the record: true now, true earlier, or never true.
+
+`Known` holds what the record knows and once knew of what a question and its answer may be about;
+a `Passage` is one sentence with the flight that it is about. Nothing is read of the text here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from agent import mentions
+from agent.judge.clauses import flights_named
+from agent.judge.history import History, Holds
+from agent.judge.rules import Rule, read, rules_of
+from agent.judge.scope import Scope
+from agent.judge.trip_claims import BAG
+from pipeline.clock import from_rfc3339
+from pipeline.images import Row
+
+NOW, OLD, NO = "now", "old", "no"
+_SHARED = 4  # by which a shared notion makes a rule more like a sentence than a lack unlike
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the record knows, and once knew, of the things that a text may be speaking of.
+
+    `asked` are keys of the flights that the question is about, `past` the rows of each entity by
+    its key, oldest first and the one now last, `told` minutes of the airline's day at which
+    something happened.
+    """
+
+    scope: Scope
+    question: str
+    asked: Sequence[str]
+    past: dict[str, list[Row]]
+    told: set[int]
+    rules: Sequence[Rule]
+
+    def standing(self, keys: Iterable[str], test: Holds) -> str:
+        """`now` if a test holds of any of these entities, `old` if it once did, else `no`."""
+        rows = [self.past[key] for key in keys if key in self.past]
+        if any(test(one[-1]) for one in rows):
+            return NOW
+        return OLD if any(test(row) for one in rows for row in one[:-1]) else NO
+
+
+def known(history: History, scope: Scope, question: str) -> Known:
+    """What the values of a question and of its answer are held against."""
+    customer = scope.customer
+    kinds = (
+        ("flight", scope.flights),
+        ("booking", scope.bookings),
+        ("bag", scope.bags),
+        ("customer", {customer["customer_id"]: customer} if customer else {}),
+    )
+    past = {
+        key: [one.row for one in history.states(kind, key)] or [row]
+        for kind, rows in kinds
+        for key, row in rows.items()
+    }
+    stamps = {
+        value
+        for rows in past.values()
+        for row in rows
+        for name, value in row.items()
+        if name.endswith("_at") and value
+    }
+    at = [from_rfc3339(one).astimezone(scope.zone) for one in stamps]
+    told = scope.told_at() | {one.hour * 60 + one.minute for one in at}
+    rules = [rule for row in scope.policies for rule in rules_of(history, row)]
+    return Known(scope, question, _asked(scope, question), past, told, rules)
+
+
+def _asked(scope: Scope, question: str) -> Sequence[str]:
+    """Flights that a question names, else theirs of its day, else to its place, else the next."""
+    numbers = flights_named(question, scope.carriers)
+    named = [key for one in numbers for key in scope.numbered(one.key)]
+    days = {day.isoformat() for day in mentions.days(question, scope.now.date())}
+    own = scope.own_flights
+    of_day = [key for key in own if key.split("/")[1] in days]
+    there = [k for k in own if mentions.names_place(question, scope.flights[k]["destination"])]
+    return named or of_day or there or scope.next_flights() or list(scope.former or scope.flights)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A sentence, and the number of the flight that it or the text before it names."""
+
+    known: Known
+    text: str
+    flight: str | None
+
+    @property
+    def scope(self) -> Scope:
+        """What the answer may be speaking of."""
+        return self.known.scope
+
+    @cached_property
+    def meant(self) -> Sequence[str]:
+        """Key of the flight that is meant, or none."""
+        return self.scope.numbered(self.flight)[:1] if self.flight else self.known.asked[:1]
+
+    @cached_property
+    def of_bag(self) -> bool:
+        """Whether the sentence names a bag."""
+        return bool(BAG.search(self.text))
+
+    def of_flight(self, test: Holds) -> str:
+        """How a value stands to the flight that is meant, or else to another of theirs.
+
+        `dead` is what was planned of a flight that is cancelled; where no flight is named
+        `second` is true of another flight of theirs, `left` of one that they are no longer on.
+        """
+        first = self.known.standing(self.meant, test)
+        if first == NOW and self.known.past[self.meant[0]][-1]["status"] == "cancelled":
+            return "dead"
+        if first != NO or self.flight:
+            return first
+        others = [key for key in self.scope.own_flights if key not in self.meant]
+        if self.known.standing(others, test) == NOW:
+            return "second"
+        left = [key for key in self.scope.former if key not in self.meant]
+        return "left" if self.known.standing(left, test) != NO else NO
+
+    def of_rule(self, said: tuple[str, float]) -> str:
+        """How a quantity stands to the rule that question and sentence are like.
+
+        `other` is a quantity of another rule than the likeliest.
+        """
+        notions = read(f"{self.known.question} {self.text}").notions
+
+        def likeness(rule: Rule) -> int:
+            return _SHARED * len(rule.now.notions & notions) - len(rule.now.notions - notions)
+
+        standings = [(likeness(rule), _of_rule(said, rule)) for rule in self.known.rules]
+        most = max((like for like, _ in standings), default=0)
+        near = [one for like, one in standings if like == most and one != NO]
+        return (near + ["other"] * any(one != NO for _, one in standings) + [NO])[0]
+
+
+def _of_rule(said: tuple[str, float], rule: Rule) -> str:
+    if said in rule.now.quantities:
+        return NOW
+    return OLD if any(said in before.quantities for before, _ in rule.before) else NO

@@ -1,0 +1,262 @@
+"""Where a sentence names a value of a booking, a bag, a customer, a payment or a contact.
+
+And how each stands to the record. Numbers of which no word tells the kind come last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from agent import mentions
+from agent.judge.flight_claims import BOOKING_AFTER, FLIGHT_AFTER, subject
+from agent.judge.flight_values import Value, is_denied
+from agent.judge.history import Holds
+from agent.judge.numbers import IN_WORDS, number
+from agent.judge.polarity import denied
+from agent.judge.rules import QUANTITY, quantity
+from agent.judge.standing import NO, NOW, OLD, Passage
+from agent.judge.trip_claims import BAG_STATUSES
+from pipeline.images import Row
+
+_TIER = re.compile(r"\b(gold|silver|regular|platinum|bronze|diamond)(?:en)?\b", re.I)
+_CABIN = re.compile(
+    r"\b(economy|premium|business|first(?= class| cabin))(?: class| cabin)?\b", re.I
+)
+_ROW_SEAT = re.compile(
+    rf"\b(?:row )?(?P<row>\d{{1,2}}|{IN_WORDS})[ ,-]+(?:seat )?(?P<letter>[A-K])\b(?!['’])"
+)
+_INSURED = re.compile(r"\b(?:un)?insur\w+|\bcover(?:ed|age)\b", re.I)
+_CANCELLED = re.compile(r"\bcancell?\w+|\bcalled off\b", re.I)
+_NAME = re.compile(r"\b[A-Z][a-z]+\b")
+_NO_START = re.compile(r"[a-z,:;] $")
+_DAY = re.compile(rf"\byesterday\b|\blast night\b|{mentions.CALENDAR_DAY.pattern}", re.I)
+_UNIT = r"(?:USD|dollars?|bucks?|EUR|euros?|quid|pounds|greenbacks)\b"
+_AMOUNT = re.compile(
+    rf"[$€£]\s?(?P<a>\d+(?:[.,]\d\d)?)|\b(?P<b>\d+(?:\.\d\d)?|{IN_WORDS})[\s-]*{_UNIT}"
+    r"(?:(?: and)? \w+(?:-\w+)? cents?\b)?|\b(?:USD|EUR)\s?(?P<c>\d+(?:\.\d\d)?)",
+    re.I,
+)
+_CENTS = re.compile(  # eighty-nine fifty
+    rf"\b(?P<whole>{IN_WORDS}?)[ -](?:and )?(?:ten|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)"
+    r"(?:-five)?\b",
+    re.I,
+)
+_NUMBER = re.compile(rf"(?<![\w.])(?!one\b)(?:{IN_WORDS}|\d{{1,4}}(?:\.\d\d)?)\b", re.I)
+_COUNTED = re.compile(
+    rf"\b(?P<many>{IN_WORDS}|\d{{1,2}})\s(?:\w+\s)?(?:"
+    r"(?P<people>passengers?|people|travell?ers?|persons?|guests?|adults?|of you|names?|seats)|"
+    r"(?P<bags>bags?|suitcases?|pieces?|cases?)|(?P<flights>flights|legs)|"
+    r"(?P<bookings>bookings?|reservations?)|"
+    r"(?P<messages>tweets?|messages?|calls?|e-?mails?|complaints?))\b",
+    re.I,
+)
+_THINGS = {
+    "tweet": r"tweet\w*|posts?\b|posted|twitter",
+    "call": r"calls?\b|called(?! off)|phon\w*|rang\b|spoke\w*|talked",
+    "email": r"e-?mail\w*|mails?\b",
+    "chat": r"chat\w*",
+    "contact": r"messages?|complain\w*|contact\w*|heard|hear\b",
+    "refunded": r"refund\w*|reimburs\w*|money",
+    "voucher_issued": r"vouchers?|credit\w*",
+    "payment": r"payments?|compensat\w*|paid\b",
+    "bag": r"bags?|luggage|baggage|suitcases?",
+    "booking": r"bookings?|reservations?|trips?|tickets?|booked",
+}
+_THING = re.compile("|".join(rf"\b(?P<{name}>{words})\b" for name, words in _THINGS.items()), re.I)
+
+
+def keys(one: Passage) -> Iterator[Value]:
+    """Locators and tags."""
+    for found in mentions.known(one.text, [*one.scope.bookings, *one.scope.bags]):
+        yield found.start, found.end, "key:own"
+    for word in mentions.locators_in(one.text):
+        if any(map(str.isdigit, word)) and not word.isdigit():
+            start = one.text.index(word)
+            yield start, start + len(word), "key:no"
+
+
+def days(one: Passage) -> Iterator[Value]:
+    """Days: today, the day of a flight in scope, or another."""
+    today = one.scope.now.date()
+    theirs = {today.isoformat(), *(key.split("/")[1] for key in one.scope.flights)}
+    for found in _DAY.finditer(one.text):
+        named = {day.isoformat() for day in mentions.days(found[0], today)}
+        yield *found.span(), f"day:{NOW if named & theirs else NO}"
+
+
+def amounts(one: Passage) -> Iterator[Value]:
+    """Amounts of money, `eighty-nine fifty` among them where a payment is of that."""
+    for found in _CENTS.finditer(one.text):
+        if found["whole"] and _amount(one, number(found["whole"].lower())) == "amount:now":
+            yield *found.span(), "amount:now"
+    for found in _AMOUNT.finditer(one.text):
+        yield *found.span(), _amount(one, _number(found["a"] or found["b"] or found["c"]))
+
+
+def _amount(one: Passage, amount: float) -> str:
+    paid = {whole for row in one.scope.payments for whole in (row["amount"], int(row["amount"]))}
+    return "amount:now" if amount in paid else f"price:{one.of_rule(('usd', amount))}"
+
+
+def _number(said: str) -> float:
+    plain = said.lower().replace(",", ".")
+    return float(plain) if plain[0].isdigit() else float(number(plain))
+
+
+def counts(one: Passage) -> Iterator[Value]:
+    """Counts of the customer's own things."""
+    scope = one.scope
+    channels = [row["channel"] for row in scope.interactions]
+    true = {
+        "people": {sum(len(row["passengers"]) for row in scope.bookings.values())},
+        "bags": {len(scope.bags)},
+        "flights": {len(scope.own_flights)},
+        "bookings": {len(scope.active), len(scope.bookings)},
+        "messages": {len(channels), *map(channels.count, channels)},
+    }
+    for found in _COUNTED.finditer(one.text):
+        right = _number(found["many"]) in true[str(found.lastgroup)]
+        yield *found.span(), f"count:{NOW if right else NO}"
+
+
+def quantities(one: Passage) -> Iterator[Value]:
+    """Quantities of a rule: hours, kilograms, bags."""
+    for found in QUANTITY.finditer(one.text):
+        yield *found.span(), f"rule:{one.of_rule(quantity(found))}"
+
+
+def seats(one: Passage) -> Iterator[Value]:
+    """Seats, on the flight that is meant or another of a booking."""
+    for found in mentions.SEAT.finditer(one.text):
+        yield *found.span(), _seat(one, f"{int(found[1])}{found[2].upper()}")
+    for found in _ROW_SEAT.finditer(one.text):
+        yield *found.span(), _seat(one, f"{number(found['row'].lower())}{found['letter']}")
+
+
+def _seat(one: Passage, seat: str) -> str:
+    flights = {key.split("/")[0] for key in one.meant}
+    here = one.known.standing(one.scope.bookings, _seated(seat, flights))
+    there = one.known.standing(one.scope.bookings, _seated(seat, None))
+    if here != NO or there == OLD:
+        return f"seat:{here if here != NO else there}"
+    return "seat:second" if there == NOW and not one.flight else "seat:no"
+
+
+def _seated(seat: str, flights: set[str] | None) -> Holds:
+    def test(row: Row) -> bool:
+        parts = row["segments"] if row["status"] != "cancelled" else ()
+        return any(
+            part["seat"] == seat and (flights is None or part["flight_number"] in flights)
+            for part in parts
+        )
+
+    return test
+
+
+def tiers(one: Passage) -> Iterator[Value]:
+    """Tiers of the customer."""
+    key = [one.scope.customer["customer_id"]] if one.scope.customer else []
+    for found in _TIER.finditer(one.text):
+        yield *found.span(), f"tier:{one.known.standing(key, _has('tier', found[1].lower()))}"
+
+
+def cabins(one: Passage) -> Iterator[Value]:
+    """Cabins of a booking."""
+    for found in _CABIN.finditer(one.text):
+        test = _has("cabin", found[1].lower())
+        yield *found.span(), f"cabin:{one.known.standing(one.scope.bookings, test)}"
+
+
+def _has(column: str, value: str) -> Holds:
+    return lambda row: bool(row[column] == value)
+
+
+def insurance(one: Passage) -> Iterator[Value]:
+    """Whether a booking is insured, a denial taken into account."""
+    for found in _INSURED.finditer(one.text) if one.scope.bookings else ():
+        no = denied(one.text, *found.span()) or found[0].lower().startswith("un")
+        test = _is_insured(denied=no)
+        yield *found.span(), f"insured:{one.known.standing(one.scope.bookings, test)}"
+
+
+def _is_insured(*, denied: bool) -> Holds:
+    return lambda row: bool(row["insurance"]) != denied
+
+
+def bags(one: Passage) -> Iterator[Value]:
+    """What became of a bag, its denial taken into account."""
+    if one.of_bag or not one.meant:
+        for value, pattern in BAG_STATUSES:
+            for found in pattern.finditer(one.text):
+                test = _is(value, denied=is_denied(one.text, found.start()))
+                yield *found.span(), f"bag:{one.known.standing(one.scope.bags, test)}"
+
+
+def bookings(one: Passage) -> Iterator[Value]:
+    """That a booking is cancelled, or that it is not."""
+    for found in _CANCELLED.finditer(one.text) if one.scope.bookings else ():
+        after = one.text[found.end() :]
+        of_flight = FLIGHT_AFTER.match(after) or subject(one.text, found.start()) != "booking"
+        only = not one.scope.own_flights and not one.flight
+        if BOOKING_AFTER.match(after) or not of_flight or only:
+            test = _is("cancelled", denied=is_denied(one.text, found.start()))
+            yield *found.span(), f"booking:{one.known.standing(one.scope.bookings, test)}"
+
+
+def _is(status: str, *, denied: bool) -> Holds:
+    return lambda row: (row["status"] == status) != denied
+
+
+def names(one: Passage) -> Iterator[Value]:
+    """Names: the customer's and their companions', of who took a call, and others."""
+    passengers = [who for row in one.scope.bookings.values() for who in row["passengers"]]
+    people = [who["name"] for who in (*passengers, one.scope.customer) if who]
+    own = {part for name in people for part in name.split()}
+    handlers = [row["handled_by"] for row in one.scope.interactions if row["handled_by"]]
+    took = {part for name in handlers for part in name.split()}
+    for found in _NAME.finditer(one.text):
+        if found[0] in own:
+            yield *found.span(), "name:own"
+        elif found[0] in took:
+            yield *found.span(), "handler:now"
+        elif _NO_START.search(one.text[: found.start()]):
+            yield *found.span(), "name:other"
+
+
+def numbers(one: Passage) -> Iterator[Value]:
+    """Numbers without their unit: an amount, a quantity of a rule, a count, or nothing known."""
+    scope = one.scope
+    true = {len(scope.own_flights), len(scope.bags), len(scope.bookings)}
+    true |= {sum(len(row["passengers"]) for row in scope.active)}
+    for found in _NUMBER.finditer(one.text):
+        many = _number(found[0])
+        amount = _amount(one, many)
+        rules = (rule for unit in ("h", "k", "b") if (rule := one.of_rule((unit, many))) != NO)
+        rule = next(rules, NO)
+        if not amount.endswith(NO):
+            yield *found.span(), amount
+        elif rule != NO:
+            yield *found.span(), f"rule:{rule}"
+        else:
+            yield *found.span(), f"count:{NOW if many in true else NO}"
+
+
+def things(one: Passage) -> Iterator[Value]:
+    """After each noun whether there is such a thing: since an event, always, no longer, not."""
+    scope = one.scope
+    since = {row["payment_type"] for row in scope.payments}
+    since |= {row["channel"] for row in scope.interactions}
+    groups = (
+        ("payment", scope.payments),
+        ("contact", scope.interactions),
+        ("bag", scope.bags),
+        ("booking", scope.active),
+    )
+    there = dict.fromkeys(since, "event")
+    there |= {"booking": "gone"} if scope.bookings else {}
+    for name, rows in groups:
+        if rows:
+            there[name] = "event" if name in ("payment", "contact") else "always"
+    for found in _THING.finditer(one.text):
+        yield found.end(), found.end(), f"there:{there.get(str(found.lastgroup), NO)}"
