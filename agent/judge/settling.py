@@ -14,7 +14,10 @@ from dataclasses import replace
 from agent.answer import Claim, Status
 from agent.judge import asked, learned, masking, standing
 from agent.judge.bench import Bench
+from agent.judge.clauses import is_offer
 from agent.judge.features import Features, features
+from agent.judge.flight_values import Value
+from agent.words import sentences
 
 _TRUST = 0.25  # score by which the rules' verdict counts more, chosen by cross-validation
 _ALLOWED: Mapping[Status, set[str]] = {
@@ -42,7 +45,7 @@ def settled(bench: Bench, status: Status, found: Sequence[Claim]) -> tuple[Statu
     lesson, answer = read(bench)
     scores = learned.reader().scores(lesson)
     best = max(scores, key=lambda one: scores[one] + _TRUST * (one == status))
-    if best == status:
+    if best == status or (best in _BORNE_OUT and _only_offers(bench, answer.values)):
         return status, list(found)
     kept = [one for one in found if one.status in _ALLOWED[best]]
     if best == "none" or any(one.status == best for one in kept):
@@ -84,3 +87,10 @@ _WHOLE = "answer"
 def _claim(bench: Bench, kind: str, said: str, status: str) -> Claim:
     true = said if status == "current" else ""
     return bench.verdict(("", kind), said, true, status, None)
+
+
+def _only_offers(bench: Bench, values: Sequence[Value]) -> bool:
+    """Whether every value stands in an offer or a question, and so is not stated."""
+    offers = [one for one in sentences(bench.answer) if is_offer(one.text)]
+    spans = [(one.start, one.start + len(one.text)) for one in offers]
+    return bool(spans) and all(any(a <= at < b for a, b in spans) for at, _, _ in values)
