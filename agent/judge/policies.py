@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from agent.answer import Claim
 from agent.clues import content
@@ -39,9 +40,9 @@ def quoted(history: History, rows: Sequence[Row], answer: str) -> list[tuple[int
     What a policy says of flights and bags in general states nothing of this customer's.
     """
     spans = []
+    texts = [text for row in rows for text in _texts(history, row)]
     for sentence in sentences(_without_marks(answer)):
         words = _after_colon(sentence.text)
-        texts = [text for row in rows for text in _texts(history, row)]
         if len(tokens(words)) >= _SHORTEST and any(_contains(text, words) for text in texts):
             start = sentence.start + sentence.text.index(words)
             spans.append((start, start + len(words)))
@@ -108,7 +109,12 @@ def _claim(bench: Bench, row: Row, words: str, status: str, by: Change | None) -
 
 
 def _contains(text: str, words: str) -> bool:
-    return f" {' '.join(tokens(words))} " in f" {' '.join(tokens(text))} "
+    return _spoken(words) in _spoken(text)
+
+
+@lru_cache(maxsize=512)  # a policy's text is held against every sentence of every answer
+def _spoken(text: str) -> str:
+    return f" {' '.join(tokens(text))} "
 
 
 def _after_colon(text: str) -> str:

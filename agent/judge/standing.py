@@ -38,6 +38,8 @@ class Known:
     past: dict[str, list[Row]]
     told: set[int]
     rules: Sequence[Rule]
+    is_named: bool
+    """Whether the question names a flight, or the day of one of theirs."""
 
     def standing(self, keys: Iterable[str], test: Holds) -> str:
         """`now` if a test holds of any of these entities, `old` if it once did, else `no`."""
@@ -71,18 +73,26 @@ def known(history: History, scope: Scope, question: str) -> Known:
     at = [from_rfc3339(one).astimezone(scope.zone) for one in stamps]
     told = scope.told_at() | {one.hour * 60 + one.minute for one in at}
     rules = [rule for row in scope.policies for rule in rules_of(history, row)]
-    return Known(scope, question, _asked(scope, question), past, told, rules)
+    asked, is_named = _asked(scope, question)
+    return Known(scope, question, asked, past, told, rules, is_named)
 
 
-def _asked(scope: Scope, question: str) -> Sequence[str]:
-    """Flights that a question names, else theirs of its day, else to its place, else the next."""
+def of_day(scope: Scope, text: str) -> list[str]:
+    """Keys of the customer's own flights on a day that a text names."""
+    days = {day.isoformat() for day in mentions.days(text, scope.now.date())}
+    return [key for key in scope.own_flights if key.split("/")[1] in days]
+
+
+def _asked(scope: Scope, question: str) -> tuple[Sequence[str], bool]:
+    """(flights that a question means, whether it names them): by number, day, place or as next."""
     numbers = flights_named(question, scope.carriers)
-    named = [key for one in numbers for key in scope.numbered(one.key)]
-    days = {day.isoformat() for day in mentions.days(question, scope.now.date())}
+    if named := [key for one in numbers for key in scope.numbered(one.key)]:
+        return named, True
+    if theirs := of_day(scope, question):
+        return theirs, True
     own = scope.own_flights
-    of_day = [key for key in own if key.split("/")[1] in days]
     there = [k for k in own if mentions.names_place(question, scope.flights[k]["destination"])]
-    return named or of_day or there or scope.next_flights() or list(scope.former or scope.flights)
+    return there or scope.next_flights() or list(scope.former or scope.flights), False
 
 
 @dataclass(frozen=True)
@@ -101,12 +111,19 @@ class Passage:
     @cached_property
     def meant(self) -> Sequence[str]:
         """Key of the flight that is meant, or none."""
-        return self.scope.numbered(self.flight)[:1] if self.flight else self.known.asked[:1]
+        if self.flight:
+            return self.scope.numbered(self.flight)[:1]
+        return (of_day(self.scope, self.text) or self.known.asked)[:1]
+
+    @cached_property
+    def is_named(self) -> bool:
+        """Whether text or question name the flight that is meant."""
+        return bool(self.flight or self.known.is_named or of_day(self.scope, self.text))
 
     @cached_property
     def of_bag(self) -> bool:
-        """Whether the sentence names a bag."""
-        return bool(BAG.search(self.text))
+        """Whether sentence or question name a bag."""
+        return bool(BAG.search(self.text) or BAG.search(self.known.question))
 
     def of_flight(self, test: Holds) -> str:
         """How a value stands to the flight that is meant, or else to another of theirs.
@@ -117,7 +134,7 @@ class Passage:
         first = self.known.standing(self.meant, test)
         if first == NOW and self.known.past[self.meant[0]][-1]["status"] == "cancelled":
             return "dead"
-        if first != NO or self.flight:
+        if first != NO or self.is_named:
             return first
         others = [key for key in self.scope.own_flights if key not in self.meant]
         if self.known.standing(others, test) == NOW:

@@ -38,19 +38,19 @@ _AMOUNT = re.compile(
     re.I,
 )
 _CENTS = re.compile(  # eighty-nine fifty
-    rf"\b(?P<whole>{IN_WORDS}?)[ -](?:and )?(?:ten|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)"
+    rf"\b(?P<whole>{IN_WORDS})[ -](?:and )?(?:ten|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)"
     r"(?:-five)?\b",
     re.I,
 )
 _NUMBER = re.compile(rf"(?<![\w.])(?!one\b)(?:{IN_WORDS}|\d{{1,4}}(?:\.\d\d)?)\b", re.I)
-_COUNTED = re.compile(
-    rf"\b(?P<many>{IN_WORDS}|\d{{1,2}})\s(?:\w+\s)?(?:"
-    r"(?P<people>passengers?|people|travell?ers?|persons?|guests?|adults?|of you|names?|seats)|"
-    r"(?P<bags>bags?|suitcases?|pieces?|cases?)|(?P<flights>flights|legs)|"
+_COUNTABLE = (
+    r"(?P<people>passengers?|people|travell?ers?|persons?|guests?|adults?|(?:of )?(?:you|us)\b|"
+    r"names?|seats)|(?P<bags>bags?|suitcases?|pieces?|cases?)|(?P<flights>flights|legs)|"
     r"(?P<bookings>bookings?|reservations?)|"
-    r"(?P<messages>tweets?|messages?|calls?|e-?mails?|complaints?))\b",
-    re.I,
+    r"(?P<messages>tweets?|messages?|calls?|e-?mails?|complaints?)"
 )
+_COUNTED = re.compile(rf"\b(?P<many>{IN_WORDS}|\d{{1,2}})\s(?:\w+\s)?(?:{_COUNTABLE})\b", re.I)
+_HOW_MANY = re.compile(rf"\bhow many (?:\w+ )?(?:{_COUNTABLE})\b", re.I)
 _THINGS = {
     "tweet": r"tweet\w*|posts?\b|posted|twitter",
     "call": r"calls?\b|called(?! off)|phon\w*|rang\b|spoke\w*|talked",
@@ -88,7 +88,7 @@ def days(one: Passage) -> Iterator[Value]:
 def amounts(one: Passage) -> Iterator[Value]:
     """Amounts of money, `eighty-nine fifty` among them where a payment is of that."""
     for found in _CENTS.finditer(one.text):
-        if found["whole"] and _amount(one, number(found["whole"].lower())) == "amount:now":
+        if _amount(one, number(found["whole"].lower())) == "amount:now":
             yield *found.span(), "amount:now"
     for found in _AMOUNT.finditer(one.text):
         yield *found.span(), _amount(one, _number(found["a"] or found["b"] or found["c"]))
@@ -105,7 +105,12 @@ def _number(said: str) -> float:
 
 
 def counts(one: Passage) -> Iterator[Value]:
-    """Counts of the customer's own things."""
+    """Counts of the customer's own things, and of the bags of a rule."""
+    for found in _COUNTED.finditer(one.text):
+        yield *found.span(), _count(one, _number(found["many"]), str(found.lastgroup))
+
+
+def _count(one: Passage, many: float, things: str) -> str:
     scope = one.scope
     channels = [row["channel"] for row in scope.interactions]
     true = {
@@ -115,9 +120,8 @@ def counts(one: Passage) -> Iterator[Value]:
         "bookings": {len(scope.active), len(scope.bookings)},
         "messages": {len(channels), *map(channels.count, channels)},
     }
-    for found in _COUNTED.finditer(one.text):
-        right = _number(found["many"]) in true[str(found.lastgroup)]
-        yield *found.span(), f"count:{NOW if right else NO}"
+    rule = one.of_rule(("b", many)) if things == "bags" else NO
+    return f"rule:{rule}" if rule != NO else f"count:{NOW if many in true[things] else NO}"
 
 
 def quantities(one: Passage) -> Iterator[Value]:
@@ -140,7 +144,7 @@ def _seat(one: Passage, seat: str) -> str:
     there = one.known.standing(one.scope.bookings, _seated(seat, None))
     if here != NO or there == OLD:
         return f"seat:{here if here != NO else there}"
-    return "seat:second" if there == NOW and not one.flight else "seat:no"
+    return "seat:second" if there == NOW and not one.is_named else "seat:no"
 
 
 def _seated(seat: str, flights: set[str] | None) -> Holds:
@@ -225,21 +229,25 @@ def names(one: Passage) -> Iterator[Value]:
 
 
 def numbers(one: Passage) -> Iterator[Value]:
-    """Numbers without their unit: an amount, a quantity of a rule, a count, or nothing known."""
-    scope = one.scope
-    true = {len(scope.own_flights), len(scope.bags), len(scope.bookings)}
-    true |= {sum(len(row["passengers"]) for row in scope.active)}
+    """Numbers without their unit: a count that was asked for, an amount, a quantity of a rule."""
+    asked = _HOW_MANY.search(one.known.question)
     for found in _NUMBER.finditer(one.text):
         many = _number(found[0])
+        if asked:
+            yield *found.span(), _count(one, many, str(asked.lastgroup))
+            continue
         amount = _amount(one, many)
         rules = (rule for unit in ("h", "k", "b") if (rule := one.of_rule((unit, many))) != NO)
         rule = next(rules, NO)
-        if not amount.endswith(NO):
-            yield *found.span(), amount
-        elif rule != NO:
-            yield *found.span(), f"rule:{rule}"
-        else:
-            yield *found.span(), f"count:{NOW if many in true else NO}"
+        bare = f"rule:{rule}" if rule != NO else f"count:{_is_any_count(one, many)}"
+        yield *found.span(), bare if amount.endswith(NO) else amount
+
+
+def _is_any_count(one: Passage, many: float) -> str:
+    scope = one.scope
+    true = {len(scope.own_flights), len(scope.bags), len(scope.bookings)}
+    true |= {sum(len(row["passengers"]) for row in scope.active)}
+    return NOW if many in true else NO
 
 
 def things(one: Passage) -> Iterator[Value]:
