@@ -12,7 +12,7 @@ LONGEST = 4_000  # characters of a question that are read: a longer one says not
 
 _WORD = re.compile(r"[a-z0-9]+")
 _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?](?=\w)[^.!?\n]*)*(?:[.!?\n]+|$)")
-_QUOTED = re.compile(r"“[^”]*”|\"[^\"\n]*\"|«[^»]*»")
+QUOTED = re.compile(r"“[^”]*”|\"[^\"\n]*\"|«[^»]*»")
 _ABBREVIATED = re.compile(r"\b([ap])\.\s?m\.?", re.IGNORECASE)
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
 
@@ -80,9 +80,9 @@ def sentences(text: str) -> Iterator[Sentence]:
 
 def quoted(text: str) -> list[str]:
     """What stands between quotation marks."""
-    return [found[0][1:-1].strip() for found in _QUOTED.finditer(text)]
+    return [found[0][1:-1].strip() for found in QUOTED.finditer(text)]
 
 
 def without_quotes(text: str) -> str:
     """The text with what is quoted blanked out, every other character in its place."""
-    return _QUOTED.sub(lambda found: " " * len(found[0]), text)
+    return QUOTED.sub(lambda found: " " * len(found[0]), text)

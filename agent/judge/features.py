@@ -93,10 +93,10 @@ _KINDS: dict[str, frozenset[str]] = {
         "seat": "seat",
         "booking": "flight booking seat cabin insured key departure state name count",
         "bag": "bag at spot",
-        "contact": "handler time cause",
+        "contact": "handler time cause message",
         "payment": "amount price time",
         "tier": "tier",
-        "policy": "rule price length late count",
+        "policy": "rule price length late count free costs",
         "delay": "late departure",
         "count": "count rule",
         "insurance": "insured",
@@ -204,7 +204,10 @@ def _said(
     reply = "y" if first in _YES else "n" if first in _NO else "-"
     has = bool(kinds)
     found = _all("say", [f"{reply}", f"no {no}", f"?{'?' in answer} {has}", f"{unsure} {has}"], 1)
+    seen = f"{'unseen' in answer} {'unknown' in answer}"
+    found |= _all("seen", [seen, f"{seen} {has}", f"{seen} {no}"], 1)
     for one in topics:
+        found |= _all(f"seen {one}", [seen], 1)
         covered = bool(kinds & _KINDS.get(one, frozenset()))
         found |= _all(f"say {one}", [f"no {no}", reply, f"covered {covered}"], 1)
     for one in known:

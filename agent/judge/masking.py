@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.judge import flight_values, trip_values
-from agent.judge.clauses import flights_named
+from agent.judge.clauses import flights_named, is_disclaimed
 from agent.judge.flight_values import Value
+from agent.judge.polarity import sees_nothing
 from agent.judge.standing import Known, Passage
 from agent.words import fold, sentences
 
 _SCANNERS: tuple[Callable[[Passage], Iterator[Value]], ...] = (
     flight_values.flights,
+    trip_values.messages,
     trip_values.keys,
     trip_values.days,
     flight_values.clock_times,
@@ -26,6 +28,7 @@ _SCANNERS: tuple[Callable[[Passage], Iterator[Value]], ...] = (
     trip_values.amounts,
     trip_values.counts,
     trip_values.quantities,
+    trip_values.prices,
     trip_values.seats,
     flight_values.gates,
     trip_values.tiers,
@@ -46,7 +49,11 @@ _WORD = re.compile(r"x[a-z]+:[a-z]+|[a-z]+(?:'[a-z]+)?|\d+|[?:;,–-]")
 
 @dataclass(frozen=True)
 class Masked:
-    """A text's words, `x` and its standing in place of each value, and the values' places."""
+    """A text's words, `x` and its standing in place of each value, and the values' places.
+
+    `unseen` ends a sentence whose speaker says that they see nothing of the sort, `unknown` one
+    that says what they do not know.
+    """
 
     words: Sequence[str]
     values: Sequence[Value]
@@ -62,7 +69,9 @@ def masked(known: Known, text: str) -> Masked:
             parts += [fold(text[place:a]), f" x{standing} "]
             place = b
         parts.append(fold(text[place : start + len(passage.text)]))
-        words += [*_WORD.findall("".join(parts).replace("n't", " not")), "."]
+        words += _WORD.findall("".join(parts).replace("n't", " not"))
+        words += ["unseen"] * sees_nothing(passage.text) + ["unknown"] * is_disclaimed(passage.text)
+        words.append(".")
         values += taken
     return Masked(words, values)
 

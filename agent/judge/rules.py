@@ -45,7 +45,7 @@ QUANTITY = re.compile(
     rf"\b(?P<d>{IN_WORDS}|\d)\s+(?:checked |free |hold )?(?P<bags>bags?|pieces?|suitcases?)\b",
     re.I,
 )
-_FREE = re.compile(
+FREE = re.compile(
     r"\bfree\b|\bno (?:extra )?(?:charge|cost|fee)s?\b|\bwithout (?:any )?(?:charge|cost|fee|"
     r"paying)|"
     r"\bnot a (?:cent|penny|dime)|\b(?:costs?|pay|owe|charged?|fees?)\b[^.]{0,20}\bnothing|"
@@ -57,7 +57,7 @@ _FREE = re.compile(
     r"\bzero\b",
     re.I,
 )
-_COSTS = re.compile(
+COSTS = re.compile(
     r"\bat your (?:own )?expense|\byour own (?:pocket|expense)|\b(?:fees?|charges?) (?:of|"
     r"applies|apply|is|are)\b|"
     r"\bcosts?\b|\bwe (?:do not|don't|can't|cannot) (?:pay|cover|provide)|\bnot (?:covered|"
@@ -134,7 +134,7 @@ def read(text: str, asked: str = "") -> _Told:
         asked: the unit of a number without one, by what the question was for.
     """
     notions = frozenset(name for name, words in _PATTERNS.items() if words.search(text))
-    free = True if _FREE.search(text) else False if _COSTS.search(text) else None
+    free = True if FREE.search(text) else False if COSTS.search(text) else None
     stated = [one for one in QUANTITY.finditer(text) if not _is_of_now(text, one)]
     quantities = frozenset(map(quantity, stated))
     if asked and not quantities and (bare := _BARE.search(text)):

@@ -143,19 +143,29 @@ class Passage:
         return "left" if self.known.standing(left, test) != NO else NO
 
     def of_rule(self, said: tuple[str, float]) -> str:
-        """How a quantity stands to the rule that question and sentence are like.
+        """How a quantity stands to the rules that question and sentence are like.
 
         `other` is a quantity of another rule than the likeliest.
         """
+        near = [one for rule in self._likeliest if (one := _of_rule(said, rule)) != NO]
+        far = any(_of_rule(said, rule) != NO for rule in self.known.rules)
+        return (near + ["other"] * far + [NO])[0]
+
+    def of_price(self, *, free: bool) -> str:
+        """Whether the likeliest rule says that it is free, or costs; `other` if it says neither."""
+        told = [rule.now.free for rule in self._likeliest if rule.now.free is not None]
+        return "other" if not told else NOW if free in told else NO
+
+    @cached_property
+    def _likeliest(self) -> Sequence[Rule]:
+        """The rules that share most notions with question and sentence."""
         notions = read(f"{self.known.question} {self.text}").notions
 
         def likeness(rule: Rule) -> int:
             return _SHARED * len(rule.now.notions & notions) - len(rule.now.notions - notions)
 
-        standings = [(likeness(rule), _of_rule(said, rule)) for rule in self.known.rules]
-        most = max((like for like, _ in standings), default=0)
-        near = [one for like, one in standings if like == most and one != NO]
-        return (near + ["other"] * any(one != NO for _, one in standings) + [NO])[0]
+        most = max((likeness(rule) for rule in self.known.rules), default=0)
+        return [rule for rule in self.known.rules if likeness(rule) == most]
 
 
 def _of_rule(said: tuple[str, float], rule: Rule) -> str:

@@ -9,14 +9,16 @@ import re
 from collections.abc import Iterator
 
 from agent import mentions
+from agent.clues import content
 from agent.judge.flight_claims import BOOKING_AFTER, FLIGHT_AFTER, subject
 from agent.judge.flight_values import Value, is_denied
 from agent.judge.history import Holds
 from agent.judge.numbers import IN_WORDS, number
 from agent.judge.polarity import denied
-from agent.judge.rules import QUANTITY, quantity
+from agent.judge.rules import COSTS, FREE, QUANTITY, quantity
 from agent.judge.standing import NO, NOW, OLD, Passage
 from agent.judge.trip_claims import BAG_STATUSES
+from agent.words import QUOTED
 from pipeline.images import Row
 
 _TIER = re.compile(r"\b(gold|silver|regular|platinum|bronze|diamond)(?:en)?\b", re.I)
@@ -29,6 +31,7 @@ _ROW_SEAT = re.compile(
 _INSURED = re.compile(r"\b(?:un)?insur\w+|\bcover(?:ed|age)\b", re.I)
 _CANCELLED = re.compile(r"\bcancell?\w+|\bcalled off\b", re.I)
 _NAME = re.compile(r"\b[A-Z][a-z]+\b")
+_WHO = re.compile(r"\bwho(?:'d|'s|m)?\b", re.I)
 _NO_START = re.compile(r"[a-z,:;] $")
 _DAY = re.compile(rf"\byesterday\b|\blast night\b|{mentions.CALENDAR_DAY.pattern}", re.I)
 _UNIT = r"(?:USD|dollars?|bucks?|EUR|euros?|quid|pounds|greenbacks)\b"
@@ -130,6 +133,23 @@ def quantities(one: Passage) -> Iterator[Value]:
         yield *found.span(), f"rule:{one.of_rule(quantity(found))}"
 
 
+def prices(one: Passage) -> Iterator[Value]:
+    """That something is free, or that it costs: as the likeliest rule says it or not."""
+    for free, pattern in ((True, FREE), (False, COSTS)):
+        for found in pattern.finditer(one.text):
+            yield *found.span(), f"{'free' if free else 'costs'}:{one.of_price(free=free)}"
+
+
+def messages(one: Passage) -> Iterator[Value]:
+    """What stands between quotation marks: of the newest message, an older one, or none."""
+    texts = [content(row["text"]) for row in one.scope.interactions]
+    for found in QUOTED.finditer(one.text):
+        words = content(found[0])
+        like = [len(words & text) * 2 >= max(len(words), 1) for text in texts]
+        standing = NOW if any(like[:1]) else OLD if any(like) else NO
+        yield *found.span(), f"message:{standing}"
+
+
 def seats(one: Passage) -> Iterator[Value]:
     """Seats, on the flight that is meant or another of a booking."""
     for found in mentions.SEAT.finditer(one.text):
@@ -218,6 +238,7 @@ def names(one: Passage) -> Iterator[Value]:
     people = [who["name"] for who in (*passengers, one.scope.customer) if who]
     own = {part for name in people for part in name.split()}
     handlers = [row["handled_by"] for row in one.scope.interactions if row["handled_by"]]
+    asked_who = handlers and _WHO.search(one.known.question)
     took = {part for name in handlers for part in name.split()}
     for found in _NAME.finditer(one.text):
         if found[0] in own:
@@ -225,7 +246,7 @@ def names(one: Passage) -> Iterator[Value]:
         elif found[0] in took:
             yield *found.span(), "handler:now"
         elif _NO_START.search(one.text[: found.start()]):
-            yield *found.span(), "name:other"
+            yield *found.span(), f"handler:{NO}" if asked_who else "name:other"
 
 
 def numbers(one: Passage) -> Iterator[Value]:
