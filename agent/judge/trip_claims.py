@@ -237,7 +237,7 @@ _PLACE = re.compile(
 )
 
 
-_LABEL_NO = re.compile(r"^\W*:\W*(?:no|not|none)\b", re.I)
+LABEL_NO = re.compile(r"^\W*:\W*(?:no|not|none)\b", re.I)
 _BARE_PLACE = re.compile(
     r"^\W*(?!yes\b)(?P<at>[A-Z]{3}),?(?:\s+(?P<spot>(?:\w+ hall|check[- ]in|carousel \d+)))?\W*$",
     re.I,
@@ -280,7 +280,7 @@ def bags(clause: Clause, topics: set[str]) -> Iterator[Said]:
             if past or supposed(clause, found.start()):
                 continue
             negated = bool(_NOT_NEAR.search(clause.text[: found.start()]))
-            negated = negated or bool(_LABEL_NO.match(clause.text[found.end() :]))
+            negated = negated or bool(LABEL_NO.match(clause.text[found.end() :]))
             yield said(clause, "bag_status", value, found.span(), negated=negated)
     handed_in = [hit for _, one in BAG_STATUSES[:2] for hit in one.finditer(clause.text)]
     if any(denied(clause.text, *hit.span()) for hit in handed_in):

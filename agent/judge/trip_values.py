@@ -17,7 +17,7 @@ from agent.judge.numbers import IN_WORDS, number
 from agent.judge.polarity import denied
 from agent.judge.rules import COSTS, FREE, QUANTITY, quantity
 from agent.judge.standing import NO, NOW, OLD, Passage
-from agent.judge.trip_claims import BAG_STATUSES
+from agent.judge.trip_claims import BAG_STATUSES, LABEL_NO
 from agent.words import QUOTED
 from pipeline.images import Row
 
@@ -31,6 +31,7 @@ _ROW_SEAT = re.compile(
 _INSURED = re.compile(r"\b(?:un)?insur\w+|\bcover(?:ed|age)\b", re.I)
 _CANCELLED = re.compile(r"\bcancell?\w+|\bcalled off\b", re.I)
 _NAME = re.compile(r"\b[A-Z][a-z]+\b")
+_MONEY = re.compile(r"\bhow much\b|\b(?:refund|voucher|money)\b", re.I)
 _WHO = re.compile(r"\bwho(?:'d|'s|m)?\b", re.I)
 _NO_START = re.compile(r"[a-z,:;] $")
 _DAY = re.compile(rf"\byesterday\b|\blast night\b|{mentions.CALENDAR_DAY.pattern}", re.I)
@@ -213,7 +214,10 @@ def bags(one: Passage) -> Iterator[Value]:
     if one.of_bag or not one.meant:
         for value, pattern in BAG_STATUSES:
             for found in pattern.finditer(one.text):
-                test = _is(value, denied=is_denied(one.text, found.start()))
+                no = is_denied(one.text, found.start()) or LABEL_NO.match(one.text[found.end() :])
+                test = _is(value, denied=bool(no))
+                if no and value == "checked":
+                    test = _is("registered", denied=False)
                 yield *found.span(), f"bag:{one.known.standing(one.scope.bags, test)}"
 
 
@@ -258,6 +262,9 @@ def numbers(one: Passage) -> Iterator[Value]:
             yield *found.span(), _count(one, many, str(asked.lastgroup))
             continue
         amount = _amount(one, many)
+        if _MONEY.search(one.known.question):
+            yield *found.span(), amount
+            continue
         rules = (rule for unit in ("h", "k", "b") if (rule := one.of_rule((unit, many))) != NO)
         rule = next(rules, NO)
         bare = f"rule:{rule}" if rule != NO else f"count:{_is_any_count(one, many)}"
