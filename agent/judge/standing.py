@@ -6,9 +6,9 @@ a `Passage` is one sentence with the flight that it is about. Nothing is read of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from agent import mentions
 from agent.judge.clauses import flights_named
@@ -27,54 +27,61 @@ _SHARED = 4  # by which a shared notion makes a rule more like a sentence than a
 class Known:
     """What the record knows, and once knew, of the things that a text may be speaking of.
 
-    `asked` are keys of the flights that the question is about, `past` the rows of each entity by
-    its key, oldest first and the one now last, `told` minutes of the airline's day at which
-    something happened.
+    `asked` are keys of the flights that the question is about, and `is_named` says whether it
+    names them. Each entity's history is read when a value is first held against it, so that this
+    lives no longer than the history's connection.
     """
 
+    history: History
     scope: Scope
     question: str
     asked: Sequence[str]
-    past: dict[str, list[Row]]
-    told: set[int]
-    rules: Sequence[Rule]
     is_named: bool
-    """Whether the question names a flight, or the day of one of theirs."""
 
     def standing(self, keys: Iterable[str], test: Holds) -> str:
         """`now` if a test holds of any of these entities, `old` if it once did, else `no`."""
-        rows = [self.past[key] for key in keys if key in self.past]
-        if any(test(one[-1]) for one in rows):
+        past = [self._past[key]() for key in keys if key in self._past]
+        if any(test(rows[-1]) for rows in past):
             return NOW
-        return OLD if any(test(row) for one in rows for row in one[:-1]) else NO
+        return OLD if any(test(row) for rows in past for row in rows[:-1]) else NO
+
+    @cached_property
+    def _past(self) -> Mapping[str, Callable[[], list[Row]]]:
+        """Entity's key -> what gives its rows, oldest first and the one now last."""
+        customer = self.scope.customer
+        kinds: tuple[tuple[str, Mapping[str, Row]], ...] = (
+            ("flight", self.scope.flights),
+            ("booking", self.scope.bookings),
+            ("bag", self.scope.bags),
+            ("customer", {customer["customer_id"]: customer} if customer else {}),
+        )
+        return {key: partial(self._rows, kind, key, rows) for kind, rows in kinds for key in rows}
+
+    def _rows(self, kind: str, key: str, rows: Mapping[str, Row]) -> list[Row]:
+        return [one.row for one in self.history.states(kind, key)] or [rows[key]]
+
+    @cached_property
+    def told(self) -> set[int]:
+        """Minutes of the airline's day at which something happened to any of these."""
+        stamps = {
+            value
+            for rows in self._past.values()
+            for row in rows()
+            for name, value in row.items()
+            if name.endswith("_at") and value
+        }
+        at = [from_rfc3339(one).astimezone(self.scope.zone) for one in stamps]
+        return self.scope.told_at() | {one.hour * 60 + one.minute for one in at}
+
+    @cached_property
+    def rules(self) -> Sequence[Rule]:
+        """The sentences of the policies, as they stand and as they once stood."""
+        return [rule for row in self.scope.policies for rule in rules_of(self.history, row)]
 
 
 def known(history: History, scope: Scope, question: str) -> Known:
     """What the values of a question and of its answer are held against."""
-    customer = scope.customer
-    kinds = (
-        ("flight", scope.flights),
-        ("booking", scope.bookings),
-        ("bag", scope.bags),
-        ("customer", {customer["customer_id"]: customer} if customer else {}),
-    )
-    past = {
-        key: [one.row for one in history.states(kind, key)] or [row]
-        for kind, rows in kinds
-        for key, row in rows.items()
-    }
-    stamps = {
-        value
-        for rows in past.values()
-        for row in rows
-        for name, value in row.items()
-        if name.endswith("_at") and value
-    }
-    at = [from_rfc3339(one).astimezone(scope.zone) for one in stamps]
-    told = scope.told_at() | {one.hour * 60 + one.minute for one in at}
-    rules = [rule for row in scope.policies for rule in rules_of(history, row)]
-    asked, is_named = _asked(scope, question)
-    return Known(scope, question, asked, past, told, rules, is_named)
+    return Known(history, scope, question, *_asked(scope, question))
 
 
 def of_day(scope: Scope, text: str) -> list[str]:
@@ -132,7 +139,7 @@ class Passage:
         `second` is true of another flight of theirs, `left` of one that they are no longer on.
         """
         first = self.known.standing(self.meant, test)
-        if first == NOW and self.known.past[self.meant[0]][-1]["status"] == "cancelled":
+        if first == NOW and self.scope.flights[self.meant[0]]["status"] == "cancelled":
             return "dead"
         if first != NO or self.is_named:
             return first
