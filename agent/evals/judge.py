@@ -1,8 +1,9 @@
 """The judge against labelled answers: does it find the verdict that a careful reader gives?
 
 Two sets. The judge's rules were mended on the first, `judge.jsonl`, and its reader has learned from
-it, so that its accuracy says how well they fit it. The second, `judge-held-out.jsonl`, was written after the last rule and never
-mended on: its accuracy says what to expect of wordings that nobody has thought of.
+it, so that its accuracy says how well they fit it. The second, `judge-held-out.jsonl`, was written
+after the last rule and never mended on: its accuracy says what to expect of wordings that nobody
+has thought of.
 """
 
 from __future__ import annotations
