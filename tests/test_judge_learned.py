@@ -106,3 +106,11 @@ def test_what_is_only_offered_is_not_called_wrong(record: tuple[Database, dateti
     database, now = record
     answer = "I can rebook you onto EA 411, seat 1A."
     assert Judge(database).judge("Please help me.", answer, "C0004", now).status == "none"
+
+
+def test_a_time_is_held_against_a_world_in_which_nothing_has_happened(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'record.sqlite'}")
+    now = small_world(database, until="00:00")
+    verdict = Judge(database).judge("When do we leave?", "At ten to nine.", "C0002", now)
+    database.close()
+    assert verdict.status == "wrong"

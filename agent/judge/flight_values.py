@@ -134,8 +134,9 @@ def places(one: Passage) -> Iterator[Value]:
     for found in _SPOT.finditer(one.text) if scope.bags else ():
         spot = re.sub(r"check[- ]?in", "check-in", found[0].lower())
         yield *found.span(), f"spot:{one.known.standing(scope.bags, _lies_in(spot))}"
-    keys = [*one.meant, *scope.own_flights, *scope.former]
-    ends = {scope.flights[key][end]: end for end in ("origin", "destination") for key in keys}
+    theirs = (*one.meant, *scope.own_flights, *scope.former)
+    rows = [scope.flights[key] for key in theirs if key in scope.flights]
+    ends = {row[end]: end for end in ("origin", "destination") for row in rows}
     for word in dict.fromkeys(mentions.places(one.text)):
         start = one.text.index(word)
         of = (end for code, end in ends.items() if mentions.names_place(word, code))
@@ -157,8 +158,9 @@ def _lies_at(word: str) -> Holds:
 
 def causes(one: Passage) -> Iterator[Value]:
     """Causes: whether the record gives such a reason for what became of a flight or a booking."""
-    keys = [*one.meant, *one.scope.former]
-    rows = [*(one.scope.flights[key] for key in keys), *one.scope.bookings.values()]
+    flights = one.scope.flights
+    keys = [key for key in (*one.meant, *one.scope.former) if key in flights]
+    rows = [*(flights[key] for key in keys), *one.scope.bookings.values()]
     reasons = [row["reason"] for row in rows if row["reason"]]
     for found in CAUSE.finditer(one.text):
         right = any(same_cause(str(found.lastgroup), reason) for reason in reasons)

@@ -63,7 +63,7 @@ class Scope:
         told += [row["changed_at"] for row in (*self.bookings.values(), *self.bags.values())]
         told += [row["status_changed_at"] for row in self.flights.values()]
         told += [row["gate_changed_at"] for row in self.flights.values() if row["gate_changed_at"]]
-        moments = [self.now, *map(from_rfc3339, told)]
+        moments = [self.now, *map(from_rfc3339, filter(None, told))]  # of a row as loaded: empty
         at = [one.astimezone(self.zone) for one in moments]
         return {one.hour * 60 + one.minute for one in at}
 
