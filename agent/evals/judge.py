@@ -23,7 +23,7 @@ from agent.judge.features import Features
 from pipeline.schema import Database
 
 FLOOR = 0.99  # of the tuned set, a little under what is reached
-HELD_OUT_FLOOR = 0.84  # of the held-out set, a little under the one time it was measured
+HELD_OUT_FLOOR = 0.90  # of the held-out set, a little under the one time it was measured
 TUNED, HELD_OUT = EVAL / "judge.jsonl", EVAL / "judge-held-out.jsonl"
 STATUSES = ("current", "stale", "missing", "wrong", "none")
 
