@@ -16,16 +16,17 @@ _UNDER_WAY_S = 0.15  # while an event is on its way through the stream
 _CHART_EVERY_S = 1.0
 
 
-def draw() -> None:
-    """Tracker and chart, each live by itself."""
+def way() -> None:
+    """Where the last event is now; live by itself."""
     _leave()
-    left, right = st.columns(2, gap="small")
-    with left:
-        quick = doing.on_its_way()
-        pace = frame.every(_UNDER_WAY_S if quick else _EVERY_S)
-        st.fragment(_tracker, run_every=pace)(quick)
-    with right:
-        st.fragment(_chart, run_every=frame.every(_CHART_EVERY_S))()
+    quick = doing.on_its_way()
+    pace = _UNDER_WAY_S if quick else frame.every(_EVERY_S)  # not for long, however many look on
+    st.fragment(_tracker, run_every=pace)(quick)
+
+
+def chart() -> None:
+    """How stale each airline is; live by itself."""
+    st.fragment(_chart, run_every=frame.every(_CHART_EVERY_S))()
 
 
 def _leave() -> None:
@@ -46,12 +47,12 @@ def _tracker(was_under_way: bool) -> None:
         components.tracker(world.clock, zone, tracker.untold(), "tracker")
         return
     run = freshness.run_of(resources.database(), journey)
-    way = tracker.way(journey, run, world, state.get(state.FIRED_NOTE))
-    if was_under_way and journey["stream"]:
-        st.rerun()  # back to the calm pace
-    if components.tracker(world.clock, zone, way | {"follow": True}, "tracker"):
+    shown = tracker.way(journey, run, world, state.get(state.FIRED_NOTE))
+    follow = components.tracker(world.clock, zone, shown | {"follow": True}, "tracker")
+    if follow:
         state.put(state.FOLLOW, journey["event"]["event_id"])
-        st.rerun()
+    if follow or (was_under_way and journey["stream"]):
+        st.rerun()  # to the event's page, or back to the calm pace
 
 
 def _chart() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ui import (
     components,
@@ -35,18 +36,26 @@ _CARD_EVERY_S = 2.0
 _CATCHES_UP_S = 3.0  # a browser has drawn what a click did after less than this
 
 
-def draw() -> Situated | None:
-    """Draw the rail; returns what the stage asks about, None while there is no customer."""
+def place() -> DeltaGenerator:
+    """Where the rail is: the sidebar."""
+    return st.sidebar.container(key="rail")
+
+
+def choose() -> Situated | None:
+    """The picker of the customer; returns what the stage asks about, None without a customer."""
+    customer_id = customer(resources.pulse().world())
+    return doing.situated(customer_id) if customer_id else None
+
+
+def draw(at: Situated | None) -> None:
+    """What is below the picker."""
     world = resources.pulse().world()
-    with st.sidebar, st.container(key="rail"):
-        customer_id = customer(world)
-        at = doing.situated(customer_id) if customer_id else None
-        if customer_id and at:
-            st.fragment(_card, run_every=frame.every(_CARD_EVERY_S))(customer_id)
-            _console(at)
-        _batch(world)
-        _traffic(world)
-    return at
+    if at:
+        customer_id = at.situation.customer["customer_id"]
+        st.fragment(_card, run_every=frame.every(_CARD_EVERY_S))(customer_id)
+        _console(at)
+    _batch(world)
+    _traffic(world)
 
 
 # --- customer -------------------------------------------------------------------------------------
