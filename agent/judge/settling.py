@@ -1,8 +1,9 @@
 """The verdict of the rules and that of the learned reader, made one; its claims follow it.
 
 The rules read what a text states and can say why; the reader knows how such texts are meant. The
-verdict with the highest score is the answer's, where that of the rules counts `_TRUST` more. Where
-they differ, claims that the verdict contradicts are dropped, and if none is left that bears it
+verdict with the highest score is the answer's, where that of the rules counts `_TRUST` more, and
+stands where they name the event that made it so and no value of the answer holds now. Where the
+two differ, claims that the verdict contradicts are dropped, and if none is left that bears it
 out, the values that do are named.
 """
 
@@ -45,25 +46,36 @@ def settled(bench: Bench, status: Status, found: Sequence[Claim]) -> tuple[Statu
     lesson, answer = read(bench)
     scores = learned.reader().scores(lesson)
     best = max(scores, key=lambda one: scores[one] + _TRUST * (one == status))
-    if best == status or (best in _BORNE_OUT and _only_offers(bench, answer.values)):
+    if best == status or (_proven(status, found) and not _bearing_out("current", answer.values)):
+        return status, list(found)
+    if best in _BORNE_OUT and _only_offers(bench, answer.values):
         return status, list(found)
     kept = [one for one in found if one.status in _ALLOWED[best]]
     if best == "none" or any(one.status == best for one in kept):
         return best, kept
     if best == "missing":
         return best, [*kept, *(_known(bench) or [_claim(bench, _WHOLE, "", best)])]
-    spans = [
-        (start, end, word.split(":")[0])
-        for start, end, word in answer.values
-        if word.split(":")[1].split()[0] in _BORNE_OUT[best] and end > start
-    ]
     named = [
         _claim(bench, kind, bench.answer[start:end], best).model_copy(
             update={"start": start, "end": end}
         )
-        for start, end, kind in spans
+        for start, end, kind in _bearing_out(best, answer.values)
     ]
     return best, [*kept, *(named or [_claim(bench, _WHOLE, "", best)])]
+
+
+def _bearing_out(verdict: Status, values: Sequence[Value]) -> list[tuple[int, int, str]]:
+    """(start, end, kind) of the values that bear a verdict out."""
+    return [
+        (start, end, word.split(":")[0])
+        for start, end, word in values
+        if word.split(":")[1].split()[0] in _BORNE_OUT[verdict] and end > start
+    ]
+
+
+def _proven(status: Status, found: Sequence[Claim]) -> bool:
+    """Whether the rules can name the event that made the answer what they say."""
+    return status == "stale" and any(one.superseded_by for one in found)
 
 
 def read(bench: Bench) -> tuple[Features, masking.Masked]:
