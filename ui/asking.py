@@ -61,12 +61,6 @@ class Conversation:
 
     question: Question
     speaking: dict[Arm, Speaking]
-    _threads: list[threading.Thread]
-
-    def begin(self) -> None:
-        """Let the agents speak, unless they do; returns at once."""
-        while self._threads:
-            self._threads.pop().start()
 
     @property
     def done(self) -> bool:
@@ -77,27 +71,24 @@ class Conversation:
 def ask(
     agents: Mapping[Arm, SupportAgent], question: Question, ready: threading.Thread
 ) -> Conversation:
-    """One question for every agent, who wait for its `begin`.
+    """Put one question to every agent; returns at once.
 
     Args:
         ready: ends when models and libraries are loaded; a model's deadline must not pay for that.
     """
     speaking = {arm: Speaking(arm) for arm in agents}
-    threads = [
+    for arm, agent in agents.items():
         threading.Thread(
             target=_speak,
             args=(agent, question, speaking[arm], ready),
             name=f"ask-{arm}",
             daemon=True,
-        )
-        for arm, agent in agents.items()
-    ]
-    return Conversation(question, speaking, threads)
+        ).start()
+    return Conversation(question, speaking)
 
 
 def wait(conversation: Conversation, seconds: float) -> None:
-    """Begin, and give quick answers the chance to be in the very next drawing."""
-    conversation.begin()
+    """Give quick answers the chance to be in the very next drawing."""
     deadline = time.monotonic() + seconds
     while not conversation.done and time.monotonic() < deadline:
         time.sleep(0.005)
