@@ -11,17 +11,18 @@ with frame.open_page("Live"):
     teller.follow_url()
     header, answers, below = st.container(), st.container(key="stage"), st.columns(2, gap="small")
     side = rail.place()
-    # Not from top to bottom: the first effect of a click is its event, which is shown below.
+    # Not from top to bottom: what a click changes comes first.
     with below[0]:
         evidence.way()
+    with side:
+        at = rail.choose()
+    if at:
+        with answers:
+            stage.draw(at)
     with below[1]:
         evidence.chart()
     with header:
         frame.header()
     with side:
-        at = rail.choose()
         rail.draw(at)
-    if at:
-        with answers:
-            stage.draw(at)
     teller.keep_url()

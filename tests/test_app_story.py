@@ -127,6 +127,7 @@ def press_next(page: Page, told: Locator) -> None:
 
 def test_keys_fire_events(chromium: Browser, url: str) -> None:
     page = pages.opened(chromium, url, 1280, 720)
+    expect(page.get_by_role("button", name="Tweet")).to_be_visible()  # it comes after the answers
     page.keyboard.press("6")
     expect(page.locator(".title .strong").first).to_have_text("tweet")
     page.get_by_role("button", name="Follow it").click()

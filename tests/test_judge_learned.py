@@ -1,6 +1,5 @@
 """The judge's learned reader: masked texts, what it learns of them, and what it may decide."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -11,14 +10,9 @@ from agent.evals.small_world import small_world
 from agent.judge import Judge, learned, masking, scope, standing
 from agent.judge.history import History
 from pipeline.schema import Database
+from tests.test_judge import record
 
-
-@pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, datetime]]:
-    folder: Path = tmp_path_factory.mktemp("learned")
-    database = Database(f"sqlite:///{folder / 'record.sqlite'}")
-    yield database, small_world(database)
-    database.close()
+__all__ = ["record"]  # the fixture
 
 
 def words(record: tuple[Database, datetime], customer: str, question: str, text: str) -> str:

@@ -1,28 +1,19 @@
 """What the judge reads in terse and formal wordings, counts, figures, actions; the held-out set."""
 
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from agent.answer import Claim
 from agent.evals import judge as judge_eval
-from agent.evals.small_world import small_world
 from agent.judge import Judge
 from agent.judge.hours import durations, times
 from agent.judge.numbers import number
 from agent.judge.topics import topics_of
 from pipeline.schema import Database
+from tests.test_judge import record
 
-
-@pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, datetime]]:
-    """The eval world at 14:07."""
-    folder: Path = tmp_path_factory.mktemp("wordings")
-    database = Database(f"sqlite:///{folder / 'record.sqlite'}")
-    yield database, small_world(database)
-    database.close()
+__all__ = ["record"]  # the fixture
 
 
 def count_in(record: tuple[Database, datetime], question: str, answer: str) -> Claim:

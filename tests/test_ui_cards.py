@@ -140,6 +140,21 @@ def test_every_verdict_has_mark_word_and_reason(status: str, mark: str, why: str
     assert words(body["why"]) == why
 
 
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("missing", "The record knows"),
+        ("wrong", "The record never said so"),
+        ("stale", "It was so once"),
+    ],
+)
+def test_a_reason_without_a_value_leaves_no_gap(status: str, why: str) -> None:
+    vague = claim(status, "leaves at 15:10").model_copy(update={"true_": ""})
+    body = card("stream", answer("stream", status, [vague]))["body"]
+    assert words(body["why"]) == why
+    assert all(not span.get("title", "").endswith(" ") for span in body["spans"])
+
+
 def test_nothing_asked() -> None:
     body = card("stream", answer("stream", "none", []))["body"]
     assert body["verdict"]["word"] == "Nothing to check"

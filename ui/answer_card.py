@@ -116,7 +116,7 @@ def spans_of(said: str, claims: Sequence[Claim]) -> list[dict[str, str]]:
         if start < place or end <= start:
             continue
         spans += [{"text": said[place:start]}] if start > place else []
-        title = f"{claim.status}: the record says {claim.true_}"
+        title = f"{claim.status}: the record says {claim.true_}" if claim.true_ else claim.status
         spans.append({"text": said[start:end], "mark": claim.status, "title": title})
         place = end
     return [*spans, {"text": said[place:]}] if place < len(said) else spans
@@ -177,16 +177,24 @@ def _why(answer: Answer, answered_at: float) -> Parts:
         return _contradiction(named, answered_at)
     outdated = [one for one in claims if one.status in ("stale", "wrong")]
     if outdated:
-        return [text("The record never said so: it says "), text(outdated[0].true_, "strong")]
+        once = outdated[0].status == "stale"
+        said = "It was so once" if once else "The record never said so"
+        return _said(said, ": it says ", outdated)
     lacking = [one for one in claims if one.status == "missing"]
     if lacking:
-        return [text("The record knows: "), text(lacking[0].true_, "strong")]
+        return _said("The record knows", ": ", lacking)
     if not claims:
         return [text("Nothing was asked or said that the record could know")]
     number = f"{len(claims)} fact{'s' if len(claims) > 1 else ''}"
     return [
         text(f"{number}, all match the record" if len(claims) > 1 else "1 fact, matches the record")
     ]
+
+
+def _said(words: str, then: str, claims: Sequence[Claim]) -> Parts:
+    """Words, and what the record says where the judge can name it."""
+    true = next((one.true_ for one in claims if one.true_), None)
+    return [text(words + then), text(true, "strong")] if true else [text(words)]
 
 
 def _contradiction(claim: Claim, answered_at: float) -> Parts:

@@ -61,6 +61,12 @@ class Conversation:
 
     question: Question
     speaking: dict[Arm, Speaking]
+    _threads: list[threading.Thread]
+
+    def begin(self) -> None:
+        """Let the agents speak, unless they do; returns at once."""
+        while self._threads:
+            self._threads.pop().start()
 
     @property
     def done(self) -> bool:
@@ -71,24 +77,27 @@ class Conversation:
 def ask(
     agents: Mapping[Arm, SupportAgent], question: Question, ready: threading.Thread
 ) -> Conversation:
-    """Put one question to every agent; returns at once.
+    """One question for every agent, who wait for its `begin`.
 
     Args:
         ready: ends when models and libraries are loaded; a model's deadline must not pay for that.
     """
     speaking = {arm: Speaking(arm) for arm in agents}
-    for arm, agent in agents.items():
+    threads = [
         threading.Thread(
             target=_speak,
             args=(agent, question, speaking[arm], ready),
             name=f"ask-{arm}",
             daemon=True,
-        ).start()
-    return Conversation(question, speaking)
+        )
+        for arm, agent in agents.items()
+    ]
+    return Conversation(question, speaking, threads)
 
 
 def wait(conversation: Conversation, seconds: float) -> None:
-    """Give quick answers the chance to be in the very next drawing."""
+    """Begin, and give quick answers the chance to be in the very next drawing."""
+    conversation.begin()
     deadline = time.monotonic() + seconds
     while not conversation.done and time.monotonic() < deadline:
         time.sleep(0.005)

@@ -18,7 +18,6 @@ YES, NO = "Yes, please do it", "No, thank you"
 SAMPLES = ROOT / "data" / "samples"
 _MOST_MB = 10
 _LONGEST = 500  # characters of a question
-_QUICK_S = 0.12  # answers within this time are in the very next drawing
 
 
 def open_with_one(at: Situated) -> None:
@@ -149,7 +148,10 @@ def suggestions(at: Situated) -> None:
 
 
 def ask(customer_id: str, question: str, picture: Picture | None = None) -> None:
-    """Put a question, a picture, or both to both agents; the cards show what comes."""
+    """Put a question, a picture, or both to both agents.
+
+    They begin once the cards show that they were asked: first the page, then its server's work.
+    """
     world = resources.pulse().world()
     now = world.clock.now()
     known = as_of(resources.database(), now)
@@ -157,7 +159,6 @@ def ask(customer_id: str, question: str, picture: Picture | None = None) -> None
         question, state.sessions(customer_id), now, known, world.events, picture
     )
     conversation = asking.ask(resources.agents(), asked, resources.warm_up())
-    asking.wait(conversation, _QUICK_S)
     state.keep_conversation(customer_id, conversation)
 
 

@@ -21,7 +21,7 @@ from ui import (
 )
 from ui.console import Situated
 
-_WHILE_SPEAKING_S = 0.2
+_WHILE_SPEAKING_S = 0.15
 _ELSE_S = 1.0
 
 
@@ -38,6 +38,8 @@ def draw(at: Situated) -> None:
     busy = speaking is not None and not speaking.done
     pace = _WHILE_SPEAKING_S if busy else frame.every(_ELSE_S)
     st.fragment(_cards, run_every=pace)(at, busy)
+    if speaking:
+        speaking.begin()
     arm = state.get(state.BEHIND)
     if arm and speaking:
         state.put(state.BEHIND, None)

@@ -13,78 +13,42 @@ from itertools import pairwise
 Features = dict[str, float]
 """Name -> weight."""
 
-_NEGATIONS = frozenset(
-    ["not", "no", "never", "none", "nothing", "nor", "neither", "zero", "without"]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_NEGATIONS = _words(
+    """
+    not no never none nothing nor neither zero without
+    """
 )
-_YES = frozenset(
-    [
-        "yes",
-        "yeah",
-        "yep",
-        "yup",
-        "sure",
-        "indeed",
-        "correct",
-        "absolutely",
-        "certainly",
-        "definitely",
-        "affirmative",
-        "right",
-        "ok",
-        "okay",
-    ]
+_YES = _words(
+    """
+    yes yeah yep yup sure indeed correct absolutely certainly definitely affirmative right
+    ok okay
+    """
 )
-_NO = frozenset(
-    ["no", "nope", "nah", "not", "afraid", "negative", "unfortunately", "none", "nothing"]
+_NO = _words(
+    """
+    no nope nah not afraid negative unfortunately none nothing
+    """
 )
-_PAST = frozenset(
-    [
-        "was",
-        "were",
-        "from",
-        "instead",
-        "not",
-        "no",
-        "used",
-        "originally",
-        "previously",
-        "earlier",
-        "old",
-        "before",
-        "than",
-        "had",
-        "longer",
-        "been",
-        "until",
-        "initially",
-        "first",
-        "planned",
-        "scheduled",
-        "formerly",
-        "replaces",
-        "replaced",
-    ]
+_PAST = _words(
+    """
+    was were from instead not no used originally previously earlier old before than had
+    longer been until initially first planned scheduled formerly replaces replaced
+    """
 )
-_UNSURE = frozenset(
-    [
-        "know",
-        "cannot",
-        "ca",
-        "check",
-        "unable",
-        "sorry",
-        "afraid",
-        "unfortunately",
-        "could",
-        "moment",
-        "please",
-        "let",
-    ]
+_UNSURE = _words(
+    """
+    know cannot ca check unable sorry afraid unfortunately could moment please let
+    """
 )
 _BEFORE, _AFTER = 4, 3  # words around a value that tell how it is meant
 _NEAR = 3  # words before a value of which one may tell it as past
 _KINDS: dict[str, frozenset[str]] = {
-    topic: frozenset(kinds.split())
+    topic: _words(kinds)
     for topic, kinds in {
         "flight_status": "departure arrival state late left cause flight booking",
         "departure": "departure late left state booking",
