@@ -15,7 +15,7 @@ from pipeline.engine import EngineError
 from pipeline.schema import database
 from pipeline.settings import ROOT, settings
 from tests.engines import Engine, running, wait
-from ui import asking, console, state
+from ui import asking, console, resources, state
 from ui.engine_link import EngineLink
 
 SECONDS = 60
@@ -86,7 +86,7 @@ def test_a_cancellation_is_known_to_one_and_not_to_the_other(page: AppTest, engi
 
 
 def test_a_suggestion_is_asked_at_once(page: AppTest) -> None:
-    answered(page.pills(key=state.SUGGESTION).select("What is my seat?").run())
+    answered(page.button(key=f"{state.SUGGESTION}-What is my seat?").click().run())
     assert box(page) == "What is my seat?"
     conversation = conversation_of(page)
     assert conversation.question.text == "What is my seat?"
@@ -144,6 +144,20 @@ def test_clock_batch_and_traffic_reach_the_record(page: AppTest) -> None:
     assert record.get("clock")["paused"] is False
     page.button(key="play").click().run()
     assert record.get("clock")["paused"] is True
+
+
+def test_a_browser_that_has_not_heard_of_a_value_does_not_set_it_back(page: AppTest) -> None:
+    record = database(settings().database)
+    page.segmented_control(key=state.INTERVAL).select(1.0).run()
+    record.put("batch_interval_h", 12.0)  # somebody else, at another browser
+    resources.pulse().forget()
+    page.button(key="fire-6").click().run()
+    interval = page.segmented_control(key=state.INTERVAL)
+    assert interval.value == 12.0
+    interval.select(1.0).run()  # as sent with a live part before the browser has drawn the 12
+    assert record.get("batch_interval_h") == page.segmented_control(key=state.INTERVAL).value == 12
+    page.segmented_control(key=state.INTERVAL).select(6.0).run()
+    assert record.get("batch_interval_h") == 6.0
 
 
 def test_start_over(page: AppTest) -> None:

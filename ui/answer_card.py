@@ -271,8 +271,8 @@ def _foot(answer: Answer, news: News) -> Parts:
     timings.pop("first_token", None)
     steps = ", ".join(f"{name} {ages.milliseconds(value)}" for name, value in timings.items())
     instead = f" ({answer.fallback})" if answer.fallback else ""
-    said = f"{answer.model}{instead} · {total} · {len(answer.context)} documents read"
-    foot = [text(said) | {"title": steps}]
+    foot = [text(f"{answer.model}{instead} · {total}") | {"title": steps}]
+    foot.append(text(f" · {len(answer.context)} documents read", "read"))
     if news.fired and not news.changed:
         foot.append(text(f" · {news.fired} since then: not heard of it", "late"))
     return foot

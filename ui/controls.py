@@ -21,7 +21,7 @@ INTERVALS = {1.0: "1 h", 6.0: "6 h", 12.0: "12 h", 24.0: "night"}
 
 def pace(world: World, key: str) -> None:
     """How long an airline hour takes."""
-    state.put(key, nearest_pace(world.clock.factor))
+    state.show(key, nearest_pace(world.clock.factor))
     st.segmented_control(
         "An airline hour takes",
         PACES,
@@ -39,6 +39,8 @@ def nearest_pace(factor: float) -> int:
 
 
 def _set_pace(key: str) -> None:
+    if not state.meant(key):
+        return
     factor = 3600 / state.get(key)
     control.set_clock(resources.database(), lambda clock: clock.changed(factor=factor))
     resources.pulse().forget()
@@ -49,7 +51,7 @@ def _set_pace(key: str) -> None:
 
 def batch_interval(world: World, key: str, label: str, help_text: str | None) -> None:
     """How often the batch takes every source system that has no interval of its own."""
-    state.put(key, nearest_interval(world.timetable.interval_h))
+    state.show(key, nearest_interval(world.timetable.interval_h))
     st.segmented_control(
         label,
         list(INTERVALS),
@@ -82,4 +84,5 @@ def set_interval(hours: float | None, source: str | None = None) -> None:
 
 
 def _set_interval(key: str) -> None:
-    set_interval(state.get(key))
+    if state.meant(key):
+        set_interval(state.get(key))

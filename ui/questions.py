@@ -136,15 +136,16 @@ def suggestions(at: Situated) -> None:
     customer_id = at.situation.customer["customer_id"]
     waits = any(one.pending for one in state.sessions(customer_id).values())
     texts = console.suggestions(at, state.get(state.FIRED_TYPE), own(at))
-    st.pills(
-        "Suggested questions",
-        [YES, NO, *texts[:-2]] if waits else texts,
-        key=state.SUGGESTION,
-        format_func=plain,
-        label_visibility="collapsed",
-        on_change=_ask_suggestion,
-        args=(customer_id,),
-    )
+    # Buttons and no pills: a pill stays chosen until the browser hears that it is not, and with
+    # each live part that asks to be drawn in between it would ask its question again.
+    with st.container(horizontal=True, gap="xxsmall", key="suggestions"):
+        for text in [YES, NO, *texts[:-2]] if waits else texts:
+            st.button(
+                plain(text),
+                key=f"{state.SUGGESTION}-{text}",
+                on_click=_ask_suggestion,
+                args=(customer_id, text),
+            )
 
 
 def ask(customer_id: str, question: str, picture: Picture | None = None) -> None:
@@ -162,12 +163,9 @@ def ask(customer_id: str, question: str, picture: Picture | None = None) -> None
     state.keep_conversation(customer_id, conversation)
 
 
-def _ask_suggestion(customer_id: str) -> None:
-    chosen = state.get(state.SUGGESTION)
-    if chosen:
-        state.put_question(chosen)
-        state.put(state.SUGGESTION, None)
-        ask(customer_id, chosen)
+def _ask_suggestion(customer_id: str, text: str) -> None:
+    state.put_question(text)
+    ask(customer_id, text)
 
 
 def _ask_typed(customer_id: str) -> None:

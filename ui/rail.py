@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -27,13 +26,11 @@ from ui.console import Draft, Situated
 from ui.plain import plain
 from ui.pulse import World
 from ui.situation import Row, Situation
-from ui.stories import stories
 
 MOST_TRAFFIC = 30
 _MOST_TRIPS = 2
 _CHANNEL_PX = 66
 _CARD_EVERY_S = 2.0
-_CATCHES_UP_S = 3.0  # a browser has drawn what a click did after less than this
 
 
 def place() -> DeltaGenerator:
@@ -97,9 +94,7 @@ def _names(epoch: int) -> dict[str, str]:  # noqa: ARG001 another world has othe
 
 def _another_customer() -> None:
     """The conversation with another customer goes on where it was; a story is over."""
-    if state.get(state.STORY) and time.time() - state.get(state.STORY_BEGAN) < _CATCHES_UP_S:
-        # Not chosen: the browser had not heard yet that the story has a customer of its own.
-        state.put(state.CUSTOMER, stories()[state.get(state.STORY)].customer)
+    if not state.meant(state.CUSTOMER):
         return
     state.put(state.STORY, None)
     st.query_params.pop(state.QUESTION, None)  # it was another customer's
@@ -242,25 +237,28 @@ def _exceptions(world: World) -> str | None:
 
 
 def _traffic(world: World) -> None:
-    state.put(state.TRAFFIC, int(world.traffic))
-    state.put(state.REPLAY, world.replay_on)
+    state.show(state.TRAFFIC, int(world.traffic))
+    state.show(state.REPLAY, world.replay_on)
     st.slider(
         "Background traffic, events/s",
         0,
         MOST_TRAFFIC,
         key=state.TRAFFIC,
-        on_change=lambda: _control("traffic_rate", state.get(state.TRAFFIC)),
+        on_change=_control,
+        args=("traffic_rate", state.TRAFFIC),
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="day"):
         st.toggle(
             "Replay the day",
             key=state.REPLAY,
-            on_change=lambda: _control("replay_on", state.get(state.REPLAY)),
+            on_change=_control,
+            args=("replay_on", state.REPLAY),
             help="Every event of the real day fires when the airline clock reaches it",
         )
         teller.picker()
 
 
-def _control(name: str, value: object) -> None:
-    resources.database().put(name, value)
-    resources.pulse().forget()
+def _control(name: str, key: str) -> None:
+    if state.meant(key):
+        resources.database().put(name, state.get(key))
+        resources.pulse().forget()

@@ -105,7 +105,7 @@ def _cost(tested: Completion) -> str:
 
 def _at_once() -> None:
     world = resources.pulse().world()
-    state.put(state.GUARD, guard(resources.database()))
+    state.show(state.GUARD, guard(resources.database()))
     with st.container(border=True, key="settings-now", gap="small"):
         st.markdown("**At once, for everybody**")
         controls.pace(world, state.SETTINGS_PACE)
@@ -118,7 +118,8 @@ def _at_once() -> None:
 
 
 def _set_guard() -> None:
-    set_guard(resources.database(), bool(state.get(state.GUARD)))
+    if state.meant(state.GUARD):
+        set_guard(resources.database(), bool(state.get(state.GUARD)))
 
 
 # --- how often the batch runs ---------------------------------------------------------------------
@@ -128,7 +129,7 @@ def _timetable() -> None:
     """The interval of all source systems, that of each, and what it comes to."""
     world = resources.pulse().world()
     source = state.get(state.SETTINGS_SOURCE) or SYSTEMS[0]
-    state.put(state.SETTINGS_OWN, _nearest_own(world.timetable.exceptions.get(source)))
+    state.show(state.SETTINGS_OWN, _nearest_own(world.timetable.exceptions.get(source)))
     with st.container(border=True, key="settings-timetable", gap="small"):
         st.markdown("**Batch runs**, airline time")
         others = "Of all source systems that have no interval of their own"
@@ -186,8 +187,9 @@ def _nearest_own(hours: float | None) -> float:
 
 
 def _set_own_interval() -> None:
-    hours = state.get(state.SETTINGS_OWN) or None
-    controls.set_interval(hours, state.get(state.SETTINGS_SOURCE))
+    if state.meant(state.SETTINGS_OWN):
+        hours = state.get(state.SETTINGS_OWN) or None
+        controls.set_interval(hours, state.get(state.SETTINGS_SOURCE))
 
 
 # --- how it looks ---------------------------------------------------------------------------------

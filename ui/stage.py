@@ -38,8 +38,6 @@ def draw(at: Situated) -> None:
     busy = speaking is not None and not speaking.done
     pace = _WHILE_SPEAKING_S if busy else frame.every(_ELSE_S)
     st.fragment(_cards, run_every=pace)(at, busy)
-    if speaking:
-        speaking.begin()
     arm = state.get(state.BEHIND)
     if arm and speaking:
         state.put(state.BEHIND, None)
@@ -65,6 +63,8 @@ def _cards(at: Situated, was_busy: bool) -> None:
             components.answer(
                 world.clock, str(zone), shown, f"answer-{arm}", partial(_look_behind, arm)
             )
+    if conversation:
+        conversation.begin()  # now that the cards show that they were asked
 
 
 def _look_behind(arm: Arm) -> None:

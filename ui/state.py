@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import streamlit as st
@@ -13,12 +14,11 @@ from pipeline.schema import Arm
 CUSTOMER = "customer"  # customer id of the picker
 QUESTION = "question"  # text that the question box begins with
 QUESTIONS = "questions"  # how often that was set: part of the box's own key, see question_key
-SUGGESTION = "suggestion"  # the chip that was clicked, cleared at once
+SUGGESTION = "suggestion"  # a suggested question; its words are part of its key
 SESSIONS = "sessions"  # customer id -> the conversations with both airlines, this session's own
 CONVERSATIONS = "conversations"  # customer id -> the last asking.Conversation, this session's own
 BEHIND = "behind"  # arm whose answer is to be looked behind at the next run, or None
 STORY = "story"  # name of the story that is told, or None
-STORY_BEGAN = "story_began"  # wall time, s since 1970
 FOLLOWED = "followed"  # whether the URL's story has been looked at
 STEP = "step"  # how many of its steps are done
 FIRED = "fired"  # outbox sequence of the last event this session fired, or None
@@ -64,7 +64,10 @@ SURE = "sure"  # whether the day may be forgotten
 EXPORTED = "exported"  # (path, archive.Manifest) of the file that waits to be downloaded, or None
 IMPORTED = "imported"  # how many files this session has brought in: part of the uploader's key
 SURE_IMPORT = "sure_import"  # whether a file may replace the day
+MOVED = "moved"  # a widget's key -> (what its browser knows, what we show, since when), see `show`
 TESTED = "tested"  # the last agent.llm.Completion of the model's test, or None
+
+_CATCHES_UP_S = 3.0  # a browser has drawn what a click did after less than this
 
 DEFAULTS: dict[str, Any] = {
     CUSTOMER: None,
@@ -74,7 +77,6 @@ DEFAULTS: dict[str, Any] = {
     CONVERSATIONS: None,
     BEHIND: None,
     STORY: None,
-    STORY_BEGAN: 0.0,
     FOLLOWED: False,
     STEP: 0,
     FIRED: None,
@@ -87,6 +89,7 @@ DEFAULTS: dict[str, Any] = {
     SQL_BOX: 0,
     ASKED: None,
     BIG: None,
+    MOVED: None,
     TESTED: None,
     EXPORTED: None,
     IMPORTED: 0,
@@ -107,6 +110,28 @@ def get(key: str) -> Any:
 def put(key: str, value: Any) -> None:
     """Set the value of a key; of a widget's key only before the widget is drawn."""
     st.session_state[key] = value
+
+
+def show(key: str, value: Any) -> None:
+    """Have the widget of a key show a value that is not its visitor's alone, before it is drawn."""
+    known = get(key)
+    if known is not None and known != value:
+        put(MOVED, (get(MOVED) or {}) | {key: (known, value, time.monotonic())})
+    put(key, value)
+
+
+def meant(key: str) -> bool:
+    """Whether a widget's change, in its callback, is what its visitor wants.
+
+    A browser sends every widget's value with all that it asks for, live parts included; until it
+    has drawn what `show` put into one, that is the old value, which looks like a choice. It is
+    none: the widget is given back what we showed.
+    """
+    known, shown, since = (get(MOVED) or {}).get(key, (None, None, 0.0))
+    if get(key) != known or time.monotonic() - since > _CATCHES_UP_S:
+        return True
+    put(key, shown)
+    return False
 
 
 def sessions(customer_id: str) -> dict[Arm, Session]:

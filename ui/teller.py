@@ -35,9 +35,8 @@ def begin(name: str) -> None:
     # Else the run that was due before the story opens could take along what its first step fires.
     post_request(resources.database())
     set_guard(resources.database(), True)
-    state.put(state.CUSTOMER, story.customer)
+    state.show(state.CUSTOMER, story.customer)
     state.put(state.STORY, name)
-    state.put(state.STORY_BEGAN, time.time())
     state.put(state.STEP, 0)
     state.put_question("")
     state.put(state.NOTICE, None)
@@ -51,7 +50,7 @@ def follow_url() -> None:
     name = st.query_params.get(state.STORY)
     if name in stories() and not state.get(state.STORY):
         state.put(state.STORY, name)
-        state.put(state.CUSTOMER, stories()[name].customer)
+        state.show(state.CUSTOMER, stories()[name].customer)
         told = str(st.query_params.get(state.STEP) or "0")
         state.put(state.STEP, min(int(told) if told.isdigit() else 0, len(stories()[name].steps)))
 
