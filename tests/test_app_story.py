@@ -182,6 +182,21 @@ def test_the_chart_is_updated_and_never_drawn_anew(chromium: Browser, url: str) 
     page.close()
 
 
+def test_answers_come_into_cards_that_stay(chromium: Browser, url: str) -> None:
+    page = pages.opened(chromium, url, 1280, 720)
+    cards = page.locator(".card")
+    marked = "cards => { cards.forEach(card => { card.kept = true; }); }"
+    cards.evaluate_all(marked)
+    for question in ("What is my seat?", "Which gate does it leave from?"):
+        page.get_by_role("button", name=question).click()
+        expect(page.locator(".answer").last).to_contain_text(
+            "seat" if "seat" in question else "gate"
+        )
+        expect(page.locator(".badge")).to_have_count(2)
+    assert cards.evaluate_all("cards => cards.map(card => card.kept === true)") == [True, True]
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_does_not_scroll_sideways(chromium: Browser, url: str, scheme: str) -> None:
     page = pages.opened(chromium, url, 390, 844, scheme)

@@ -103,6 +103,8 @@ class Visitor:
     def __init__(self, socket: websockets.ClientConnection) -> None:
         self._socket = socket
         self._ids: dict[str, str] = {}  # what a widget is called -> its id
+        self._fragment: dict[str, str] = {}  # what it is called -> the fragment it runs, "": all
+        self._kept: dict[str, dict[str, Any]] = {}  # what every message says, as a browser's does
         self._shown: dict[str, Any] = {}  # component's name, an answer's with its arm -> data
         self._timers: dict[str, asyncio.Task[None]] = {}  # fragment -> what draws it again
         self._news = asyncio.Condition()
@@ -134,14 +136,15 @@ class Visitor:
             await self._think()
             event = EVENTS[turn % 2]
             began = time.monotonic()
-            await self._rerun({event: {"trigger_value": True}})
+            await self._rerun({event: {"trigger_value": True}}, self._fragment[event])
             for name, holds in (("fired", self._tells), ("found", self._has_found)):
                 await self._until(partial(holds, event.lower()), LATEST_S)
                 took[name].append((time.monotonic() - began) * 1000)
             await self._think()
             before, began = self._answers(), time.monotonic()
-            question = {"string_value": QUESTIONS[turn % 2]}
-            await self._rerun({"Question": question, "Ask both": {"trigger_value": True}})
+            typed = {"Question": {"string_value": QUESTIONS[turn % 2]}}
+            pressed = {"Ask both": {"trigger_value": True}}
+            await self._rerun(typed | pressed, self._fragment["Ask both"])
             for name, done in (("asked", self._begun), ("answered", self._new)):
                 await self._until(partial(done, before), LATEST_S)
                 took[name].append((time.monotonic() - began) * 1000)
@@ -182,14 +185,20 @@ class Visitor:
             return
 
     async def _rerun(
-        self, widgets: dict[str, dict[str, Any]] | None = None, fragment: str = ""
+        self,
+        widgets: dict[str, dict[str, Any]] | None = None,
+        fragment: str = "",
+        *,
+        automatic: bool = False,
     ) -> None:
         message = BackMsg()
         message.rerun_script.query_string = ""
         message.rerun_script.fragment_id = fragment
-        message.rerun_script.is_auto_rerun = bool(fragment)
-        for name, value in (widgets or {}).items():
+        message.rerun_script.is_auto_rerun = automatic
+        widgets = widgets or {}
+        for name, value in (self._kept | widgets).items():
             message.rerun_script.widget_states.widgets.add(id=self._ids[name], **value)
+        self._kept |= {name: one for name, one in widgets.items() if "trigger_value" not in one}
         await self._socket.send(message.SerializeToString())
 
     async def _read(self) -> None:
@@ -202,7 +211,7 @@ class Visitor:
     def _take(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
         if kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-            self._element(message.delta.new_element)
+            self._element(message.delta.new_element, message.delta.fragment_id)
         elif kind == "auto_rerun":
             again = message.auto_rerun
             self._stop([again.fragment_id])
@@ -211,10 +220,11 @@ class Visitor:
         elif kind == "stop_auto_rerun":
             self._stop(message.stop_auto_rerun.fragment_ids)
 
-    def _element(self, element: Element) -> None:
+    def _element(self, element: Element, fragment: str) -> None:
         kind = element.WhichOneof("type")
         if kind == "button":
             self._ids[element.button.label] = element.button.id
+            self._fragment[element.button.label] = fragment
         elif kind == "text_input":
             self._ids[element.text_input.label] = element.text_input.id
         elif kind == "bidi_component":
@@ -236,7 +246,7 @@ class Visitor:
     async def _again(self, fragment: str, interval: float) -> None:
         while True:
             await asyncio.sleep(interval)
-            await self._rerun(fragment=fragment)
+            await self._rerun(fragment=fragment, automatic=True)
 
 
 # --- in a browser ---------------------------------------------------------------------------------

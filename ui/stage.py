@@ -28,20 +28,30 @@ _ELSE_S = 1.0
 def draw(at: Situated) -> None:
     """The question box, what it suggests or what the story says next, and the two cards."""
     questions.open_with_one(at)
-    questions.keep_url(at.situation.customer["customer_id"])
-    questions.box(at)
-    if state.get(state.STORY):
-        teller.strip(at)
-    else:
-        questions.suggestions(at)
-    speaking = _conversation(at)
-    busy = speaking is not None and not speaking.done
-    pace = _WHILE_SPEAKING_S if busy else frame.every(_ELSE_S)
-    st.fragment(_cards, run_every=pace)(at, busy)
-    arm = state.get(state.BEHIND)
+    st.fragment(_asking)(at)
+    arm, speaking = state.get(state.BEHIND), _conversation(at)
     if arm and speaking:
         state.put(state.BEHIND, None)
         behind.dialog(speaking, arm)
+
+
+def _asking(at: Situated) -> None:
+    """What a question changes: drawn alone when one is asked, and with the page else."""
+    if state.get(state.MORE):
+        state.put(state.MORE, False)
+        st.rerun()
+    questions.keep_url(at.situation.customer["customer_id"])
+    speaking = _conversation(at)
+    busy = speaking is not None and not speaking.done
+    with st.container(key="asking"):
+        questions.box(at)
+        with st.container(gap=None):  # always one, or the cards beneath would be made anew
+            if state.get(state.STORY):
+                teller.strip(at)
+            else:
+                questions.suggestions(at)
+        pace = _WHILE_SPEAKING_S if busy else frame.every(_ELSE_S)
+        st.fragment(_cards, run_every=pace)(at, busy)
 
 
 def _conversation(at: Situated) -> asking.Conversation | None:

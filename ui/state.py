@@ -18,6 +18,7 @@ SUGGESTION = "suggestion"  # a suggested question; its words are part of its key
 SESSIONS = "sessions"  # customer id -> the conversations with both airlines, this session's own
 CONVERSATIONS = "conversations"  # customer id -> the last asking.Conversation, this session's own
 BEHIND = "behind"  # arm whose answer is to be looked behind at the next run, or None
+MORE = "more"  # whether a click in the stage has changed more of the page than the stage
 STORY = "story"  # name of the story that is told, or None
 FOLLOWED = "followed"  # whether the URL's story has been looked at
 STEP = "step"  # how many of its steps are done
@@ -76,6 +77,7 @@ DEFAULTS: dict[str, Any] = {
     SESSIONS: None,
     CONVERSATIONS: None,
     BEHIND: None,
+    MORE: False,
     STORY: None,
     FOLLOWED: False,
     STEP: 0,

@@ -117,6 +117,7 @@ def _watch(at: Situated) -> None:
 
 def _do_next() -> None:
     """Do the step that is due now: a quick second click must not do the one that was drawn."""
+    state.put(state.MORE, True)
     name, done = state.get(state.STORY), state.get(state.STEP)
     if name is None or done >= len(stories()[name].steps) or not _settled():
         return
@@ -137,3 +138,4 @@ def _do_next() -> None:
 
 def _end() -> None:
     state.put(state.STORY, None)
+    state.put(state.MORE, True)
