@@ -29,7 +29,7 @@ CALENDAR_DAY = re.compile(
     "|".join(re.sub(r"\?P<\w+>", "?:", one.pattern) for one in (_ISO_DAY, _DAY_MONTH, _MONTH_DAY)),
     re.IGNORECASE,
 )
-_RELATIVE = {"yesterday": -1, "today": 0, "tonight": 0, "tomorrow": 1}
+_RELATIVE = {"yesterday": -1, "today": 0, "tonight": 0, "tomorrow": 1, "tmrw": 1}
 _WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _NO_CARRIERS = {"at", "to", "in", "on", "by", "of", "is", "or", "be", "am", "pm", "no", "my", "me"}
 

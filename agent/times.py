@@ -157,8 +157,8 @@ def _read_spoken(match: re.Match[str]) -> list[int]:
 
 _READERS = (
     (_CLOCK, _read_clock),
+    (_SPOKEN, _read_spoken),  # "ten past 7 pm" before "7 pm"
     (_HOUR, _read_hour),
-    (_SPOKEN, _read_spoken),
     (_OCLOCK, _read_hour),
     (_PART_OF_DAY, _read_hour),
     (_NAMED, _read_named),

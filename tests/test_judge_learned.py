@@ -7,7 +7,7 @@ import pytest
 
 from agent.evals import judge as judge_eval
 from agent.evals.small_world import small_world
-from agent.judge import Judge, learned, masking, scope, standing
+from agent.judge import Judge, learned, masking, numbers, scope, standing
 from agent.judge.history import History
 from pipeline.schema import Database
 from tests.test_judge import record
@@ -22,6 +22,9 @@ def words(record: tuple[Database, datetime], customer: str, question: str, text:
         about = scope.read(connection, history, customer, (question, text), now)
         known = standing.known(history, about, question)
         return " ".join(masking.masked(known, text).words)
+
+
+NAMED = "xtime:event , to xflight:own ."
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,14 @@ def words(record: tuple[Database, datetime], customer: str, question: str, text:
         ("C0002", "how many of us?", "Three.", "xcount:no ."),
         ("C0002", "where's my bag?", "In the sorting hall", "in the xspot:old ."),
         ("C0002", "who took my call?", "it was Marcus", "it was xhandler:no ."),
+        ("C0001", "seat on the way home?", "three alpha", "xseat:now ."),
+        ("C0001", "seat tmrw?", "14C", "xseat:no ."),
+        ("C0001", "is the 15:10 leaving?", "leaves 15:10", "leaves xdeparture:dead ."),
+        ("C0002", "arrival?", "lands 1910", "lands xarrival:old ."),
+        ("C0002", "how late?", "2h15", "xlate:now ."),
+        ("C0001", "how long ago was it pulled?", "15 mins", "xtime:event ."),
+        ("C0001", "how long to rebook?", "two full days", "xlength:now ."),
+        ("C0004", "when was I moved?", "one fifty-eight, to two eighteen", NAMED),
     ],
 )
 def test_a_value_is_replaced_by_how_it_stands(
@@ -108,3 +119,22 @@ def test_a_time_is_held_against_a_world_in_which_nothing_has_happened(tmp_path: 
     verdict = Judge(database).judge("When do we leave?", "At ten to nine.", "C0002", now)
     database.close()
     assert verdict.status == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("on two eighteen", ["218"]),
+        ("two oh four or four-eleven", ["204", "411"]),
+        ("five hundred; seventy-seven", ["500", "77"]),
+        ("two of us", []),
+    ],
+)
+def test_a_number_that_is_read_out(text: str, digits: list[str]) -> None:
+    assert [found for found, _, _ in numbers.spelled(text)] == digits
+
+
+def test_an_answer_without_a_value_states_nothing(record: tuple[Database, datetime]) -> None:
+    database, now = record
+    verdict = Judge(database).judge("did someone write down my call?", "dunno", "C0002", now)
+    assert verdict.status == "missing"

@@ -2,8 +2,8 @@
 
 Two sets. The judge's rules were mended on the first, `judge.jsonl`, and its reader has learned from
 it, so that its accuracy says how well they fit it. The second, `judge-held-out.jsonl`, was written
-after the last rule and never mended on: its accuracy says what to expect of wordings that nobody
-has thought of.
+by others: its accuracy at first sight, 94.2 %, says what to expect of wordings that nobody has
+thought of. Nothing was learned from it; how values are bound was mended once after it was seen.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from agent.judge.features import Features
 from pipeline.schema import Database
 
 FLOOR = 0.99  # of the tuned set, a little under what is reached
-HELD_OUT_FLOOR = 0.90  # of the held-out set, a little under the one time it was measured
+HELD_OUT_FLOOR = 0.93  # of the held-out set, a little under what it was at first sight
 TUNED, HELD_OUT = EVAL / "judge.jsonl", EVAL / "judge-held-out.jsonl"
 STATUSES = ("current", "stale", "missing", "wrong", "none")
 

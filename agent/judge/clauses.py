@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent import mentions
+from agent.judge.numbers import spelled
 from agent.words import sentences, without_quotes
 
 Attribute = Literal[
@@ -128,6 +129,7 @@ _DIGITS = re.compile(
     r"(?<![\w.:,$€£-])\d{2,4}(?=(?:'s|’s)?(?![\w:-]|[.,]\d))(?!\s*(?:USD|dollars?|bucks?|EUR|%|"
     r"kg|hours?|h\b|min))"
 )
+_COUNTS = re.compile(r"[ -](?:USD|dollars?|bucks?|EUR|euros?|percent|kilo\w*|hours?|min\w*)", re.I)
 _CODE = 2
 _OF_FLIGHT = re.compile(r"\s+(?:on|for|of|with)\s+(?:flight\s+)?", re.I)
 _ABOUT = re.compile(
@@ -178,6 +180,11 @@ def flights_named(part: str, carriers: set[str]) -> list[mentions.Mention]:
         mentions.Mention(known[found[0]], found.start(), found.end())
         for found in _DIGITS.finditer(part)
         if found[0] in known and not any(a.start <= found.start() < a.end for a in named)
+    ]
+    named += [
+        mentions.Mention(known[digits], start, end)
+        for digits, start, end in spelled(part)
+        if digits in known and not _COUNTS.match(part, end)
     ]
     codes = {key for key in carriers if len(key) == _CODE}
     if len(codes) == 1:

@@ -47,6 +47,14 @@ _UNSURE = _words(
 )
 _BEFORE, _AFTER = 4, 3  # words around a value that tell how it is meant
 _NEAR = 3  # words before a value of which one may tell it as past
+
+
+def is_yes_or_no(words: Sequence[str]) -> bool:
+    """Whether an answer says yes or no in its first words."""
+    return not (_YES | _NO).isdisjoint(words[:_FIRST])
+
+
+_FIRST = 3
 _KINDS: dict[str, frozenset[str]] = {
     topic: _words(kinds)
     for topic, kinds in {

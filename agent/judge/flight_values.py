@@ -13,6 +13,7 @@ from agent.judge.details import CAUSE, same_cause
 from agent.judge.flight_claims import DONE, IN_SOME, NEARLY, STATUSES, TO_GO
 from agent.judge.history import Holds
 from agent.judge.hours import durations, times
+from agent.judge.numbers import IN_WORDS, number
 from agent.judge.polarity import NOT
 from agent.judge.standing import NO, NOW, OLD, Passage
 from agent.times import minute_of_day
@@ -31,6 +32,10 @@ _DENIED = re.compile(NOT + r"(?:[^\w,;:]+(?!but\b)\w+){0,3}[^\w,;:]*$", re.I)
 _ENDS = ("departure", "arrival")
 _ROUND = 16  # minutes by which "around six" may miss
 _FROM_NOW = 25  # minutes by which "in about two hours" may miss
+_DAYS = re.compile(rf"\b(?P<many>{IN_WORDS}|\d) (?:full |whole )?days\b", re.I)
+_AGO = re.compile(r"(?: or so)?,? (?:ago|back)\b", re.I)
+_SINCE_WHEN = re.compile(r"\bhow long (?:ago|since|has it been)\b", re.I)
+_LATELY = 2  # minutes by which "ten minutes ago" may miss
 _PART, _MOST = 4, 30  # a delay may be missed by less than a fourth, and by this many minutes
 
 
@@ -74,14 +79,25 @@ def _is_at(column: str, minutes: frozenset[int]) -> Holds:
 
 def lengths(one: Passage) -> Iterator[Value]:
     """Lengths of time: to go until a departure, of a delay, or in a rule."""
+    for days in _DAYS.finditer(one.text):
+        yield *days.span(), f"length:{one.of_rule(('h', number(days['many']) * 24))}"
     for found in durations(one.text):
         before, after = one.text[: found.start], one.text[found.end :]
         kinds = [("late", one.of_flight(_is_late_by(found.minutes)))]
         if IN_SOME.search(before) or TO_GO.match(after):
             kinds.insert(0, ("left", one.of_flight(_is_off_in(one, found.minutes))))
+        elif _AGO.match(after) or _SINCE_WHEN.search(one.known.question):
+            kinds.insert(0, ("time", _was_ago(one, found.minutes)))
         rule = "length", one.of_rule(("h", found.minutes / 60))
         kind, standing = next((pair for pair in kinds if pair[1] != NO), rule)
         yield found.start, found.end, f"{kind}:{standing}"
+
+
+def _was_ago(one: Passage, minutes: int) -> str:
+    now = one.scope.now.astimezone(one.scope.zone)
+    near = max(_LATELY, minutes // _PART)
+    then = now.hour * 60 + now.minute - minutes
+    return "event" if any(abs(then - at) <= near for at in one.known.told) else NO
 
 
 def _is_off_in(one: Passage, minutes: int) -> Holds:

@@ -13,9 +13,13 @@ from agent.judge.numbers import IN_WORDS, number
 from agent.times import Duration, SpokenTime
 
 # After a comma or alone `2026` is rather a year than 20:26.
+_TIMED = (
+    *("dep", "arr", "ETA", "ETD", "STA", "STD", "at", "lands", "landing", "landed", "leaves"),
+    *("leaving", "departs", "arrives", "cancelled", "canceled"),
+)  # what is followed by a time
+_BEFORE_MILITARY = "".join(rf"(?<=\b{word} )|" for word in _TIMED)
 _MILITARY = re.compile(
-    r"(?:(?<=\bdep )|(?<=\barr )|(?<=\bET[DA] )|(?<=\bST[DA] )|(?<=\bat )|(?:(?<=, )|"
-    r"(?<=^))(?!20))(?P<a>[01]\d|2[0-3])(?P<b>[0-5]\d)"
+    rf"(?:{_BEFORE_MILITARY}(?:(?<=, )|(?<=^))(?!20))(?P<a>[01]\d|2[0-3])(?P<b>[0-5]\d)"
     r"(?![\w:./-])(?!\s?(?:USD|EUR|GBP|dollars|euros|pounds))"
     r"|\b(?P<c>[01]\d|2[0-3])(?P<d>[0-5]\d)\s?(?:hrs|hours|h)\b",
     re.I,
@@ -26,12 +30,13 @@ _WORDED = re.compile(
     r"(?P<m>(?:ten|fifteen|twenty|thirty|forty|fifty)(?:-?five)?)\b",
     re.I,
 )
+_ONES = "one|two|three|four|five|six|seven|eight|nine"
 _TWELVE = (  # nine twenty-five p.m.
     "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 )
 _TWELVE_HOURS = re.compile(
     rf"(?<![\w-])(?P<hour>{_TWELVE})[\s-](?P<minute>(?:oh|o)[\s-]five|ten|fifteen|(?:twenty|thirty|"
-    rf"forty|fifty)(?:-five)?)\b"
+    rf"forty|fifty)(?:[\s-](?:{_ONES}))?)\b"
     r"(?!\s*(?:hundred|dollars|euros|pounds|minutes|hours|USD|EUR|GBP))"
     r"(?:\s*(?:(?P<half>[ap])\.?m\b|(?:in the|this) (?P<part>morning|afternoon|evening)|tonight))?",
     re.I,
@@ -66,6 +71,7 @@ _LONG = re.compile(rf"(?P<many>\d+|{IN_WORDS})(?:-|\s)minutes?\b", re.I)
 _HOURS_IN_WORDS = re.compile(rf"(?P<many>{IN_WORDS})(?:-|\s)(?:hours?|hrs?)\b", re.I)
 _COMPACT = re.compile(
     r"(?<!\w)(\d{1,2})h([0-5]\d)(?=\s+(?:late|delay|behind))|"
+    r"(?:^|(?<=[,:] ))(?P<only>\d)h(?P<rest>[0-5]\d)(?=[.,;!]|$)|"
     r"(?<!\w)(?P<h>\d)\s?h\s(?P<m>[0-5]\d)\b",
     re.I,
 )
@@ -95,7 +101,10 @@ def durations(text: str) -> list[Duration]:
     """Every length of time in a text."""
     compact = [
         Duration(
-            int(match[1] or match["h"]) * 60 + int(match[2] or match["m"]), True, *match.span()
+            int(match[1] or match["only"] or match["h"]) * 60
+            + int(match[2] or match["rest"] or match["m"]),
+            True,
+            *match.span(),
         )
         for match in _COMPACT.finditer(text)
     ]

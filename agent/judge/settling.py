@@ -16,7 +16,7 @@ from agent.answer import Claim, Status
 from agent.judge import asked, learned, masking, standing
 from agent.judge.bench import Bench
 from agent.judge.clauses import is_offer
-from agent.judge.features import Features, features
+from agent.judge.features import Features, features, is_yes_or_no
 from agent.judge.flight_values import Value
 from agent.words import sentences
 
@@ -48,6 +48,12 @@ def settled(bench: Bench, status: Status, found: Sequence[Claim]) -> tuple[Statu
     best = max(scores, key=lambda one: scores[one] + _TRUST * (one == status))
     if best == status or (_proven(status, found) and not _bearing_out("current", answer.values)):
         return status, list(found)
+    if (
+        best == "current"
+        and status == "missing"
+        and not (answer.values or is_yes_or_no(answer.words))
+    ):
+        return status, list(found)  # nothing that the record knows is in it
     if best in _BORNE_OUT and _only_offers(bench, answer.values):
         return status, list(found)
     kept = [one for one in found if one.status in _ALLOWED[best]]

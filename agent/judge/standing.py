@@ -6,13 +6,16 @@ a `Passage` is one sentence with the flight that it is about. Nothing is read of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 from agent import mentions
+from agent.judge import holds
 from agent.judge.clauses import flights_named
 from agent.judge.history import History, Holds
+from agent.judge.hours import times
 from agent.judge.rules import Rule, read, rules_of
 from agent.judge.scope import Scope
 from agent.judge.trip_claims import BAG
@@ -20,6 +23,12 @@ from pipeline.clock import from_rfc3339
 from pipeline.images import Row
 
 NOW, OLD, NO = "now", "old", "no"
+_RETURN = re.compile(
+    r"\b(?:way (?:back|home)|return(?:ing)?\b(?! (?:my|the|your|a) )|"
+    r"(?:coming|fly(?:ing)?|going) home)",
+    re.I,
+)
+_COMPARED = re.compile(r"\b(?:than|unlike) (?:today|yesterday|tomorrow)\b", re.I)
 _SHARED = 4  # by which a shared notion makes a rule more like a sentence than a lack unlike
 
 
@@ -86,8 +95,11 @@ def known(history: History, scope: Scope, question: str) -> Known:
 
 def of_day(scope: Scope, text: str) -> list[str]:
     """Keys of the customer's own flights on a day that a text names."""
-    days = {day.isoformat() for day in mentions.days(text, scope.now.date())}
-    return [key for key in scope.own_flights if key.split("/")[1] in days]
+    own = scope.own_flights
+    if len(own) > 1 and _RETURN.search(text):
+        return [max(own, key=lambda key: str(scope.flights[key]["departure"]))]
+    days = {day.isoformat() for day in mentions.days(_COMPARED.sub("", text), scope.now.date())}
+    return [key for key in own if key.split("/")[1] in days]
 
 
 def _asked(scope: Scope, question: str) -> tuple[Sequence[str], bool]:
@@ -98,8 +110,16 @@ def _asked(scope: Scope, question: str) -> tuple[Sequence[str], bool]:
     if theirs := of_day(scope, question):
         return theirs, True
     own = scope.own_flights
+    if timed := [key for key in own if _leaves_at(scope.flights[key], question)]:
+        return timed, True
     there = [k for k in own if mentions.names_place(question, scope.flights[k]["destination"])]
     return there or scope.next_flights() or list(scope.former or scope.flights), False
+
+
+def _leaves_at(flight: Row, text: str) -> bool:
+    """Whether a text names the time at which a flight leaves or was to leave: `the 15:10`."""
+    leaves = {holds.clock(flight, f"{of}departure") for of in ("", "scheduled_")}
+    return any(one.means(clock) for one in times(text) for clock in leaves)
 
 
 @dataclass(frozen=True)

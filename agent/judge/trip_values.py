@@ -21,12 +21,14 @@ from agent.judge.trip_claims import BAG_STATUSES, LABEL_NO
 from agent.words import QUOTED
 from pipeline.images import Row
 
-_TIER = re.compile(r"\b(gold|silver|regular|platinum|bronze|diamond)(?:en)?\b", re.I)
+_TIER = re.compile(r"\b(gold|silver|regular|platinum|bronze|diamond)(?:en|s)?\b", re.I)
 _CABIN = re.compile(
-    r"\b(economy|premium|business|first(?= class| cabin))(?: class| cabin)?\b", re.I
+    r"\b(economy|eco|premium|business|biz|first(?= class| cabin))(?: class| cabin)?\b", re.I
 )
+_SHORT = {"eco": "economy", "biz": "business"}
 _ROW_SEAT = re.compile(
-    rf"\b(?:row )?(?P<row>\d{{1,2}}|{IN_WORDS})[ ,-]+(?:seat )?(?P<letter>[A-K])\b(?!['’])"
+    rf"\b(?:row )?(?P<row>\d{{1,2}}|{IN_WORDS})[ ,-]+(?:seat )?"
+    r"(?P<letter>[A-K]|(?i:alpha|bravo|charlie|delta|echo|foxtrot|juliet|kilo))\b(?!['’])"
 )
 _INSURED = re.compile(r"\b(?:un)?insur\w+|\bcover(?:ed|age)\b", re.I)
 _CANCELLED = re.compile(r"\bcancell?\w+|\bcalled off\b", re.I)
@@ -48,12 +50,14 @@ _CENTS = re.compile(  # eighty-nine fifty
 )
 _NUMBER = re.compile(rf"(?<![\w.])(?!one\b)(?:{IN_WORDS}|\d{{1,4}}(?:\.\d\d)?)\b", re.I)
 _COUNTABLE = (
-    r"(?P<people>passengers?|people|travell?ers?|persons?|guests?|adults?|(?:of )?(?:you|us)\b|"
-    r"names?|seats)|(?P<bags>bags?|suitcases?|pieces?|cases?)|(?P<flights>flights|legs)|"
+    r"(?P<people>passengers?|pax|people|travell?ers?|persons?|guests?|adults?|(?:of )?(?:you|us)\b|"
+    r"names?|seats)|(?P<bags>bags?|suitcases?|pieces?|pcs?|cases?)|(?P<flights>flights|legs)|"
     r"(?P<bookings>bookings?|reservations?)|"
     r"(?P<messages>tweets?|messages?|calls?|e-?mails?|complaints?)"
 )
-_COUNTED = re.compile(rf"\b(?P<many>{IN_WORDS}|\d{{1,2}})\s(?:\w+\s)?(?:{_COUNTABLE})\b", re.I)
+_COUNTED = re.compile(
+    rf"\b(?P<many>{IN_WORDS}|\d{{1,2}})\s(?:(?!from\b)\w+\s)?(?:{_COUNTABLE})\b", re.I
+)
 _HOW_MANY = re.compile(rf"\bhow many (?:\w+ )?(?:{_COUNTABLE})\b", re.I)
 _THINGS = {
     "tweet": r"tweet\w*|posts?\b|posted|twitter",
@@ -67,6 +71,7 @@ _THINGS = {
     "bag": r"bags?|luggage|baggage|suitcases?",
     "booking": r"bookings?|reservations?|trips?|tickets?|booked",
 }
+_CHANNELS = ("tweet", "call", "email", "chat")
 _THING = re.compile("|".join(rf"\b(?P<{name}>{words})\b" for name, words in _THINGS.items()), re.I)
 
 
@@ -156,7 +161,10 @@ def seats(one: Passage) -> Iterator[Value]:
     for found in mentions.SEAT.finditer(one.text):
         yield *found.span(), _seat(one, f"{int(found[1])}{found[2].upper()}")
     for found in _ROW_SEAT.finditer(one.text):
-        yield *found.span(), _seat(one, f"{number(found['row'].lower())}{found['letter']}")
+        yield (
+            *found.span(),
+            _seat(one, f"{number(found['row'].lower())}{found['letter'][0].upper()}"),
+        )
 
 
 def _seat(one: Passage, seat: str) -> str:
@@ -189,7 +197,8 @@ def tiers(one: Passage) -> Iterator[Value]:
 def cabins(one: Passage) -> Iterator[Value]:
     """Cabins of a booking."""
     for found in _CABIN.finditer(one.text):
-        test = _has("cabin", found[1].lower())
+        named = found[1].lower()
+        test = _has("cabin", _SHORT.get(named, named))
         yield *found.span(), f"cabin:{one.known.standing(one.scope.bookings, test)}"
 
 
@@ -275,6 +284,7 @@ def _is_any_count(one: Passage, many: float) -> str:
     scope = one.scope
     true = {len(scope.own_flights), len(scope.bags), len(scope.bookings)}
     true |= {sum(len(row["passengers"]) for row in scope.active)}
+    true |= {*map([one["channel"] for one in scope.interactions].count, _CHANNELS)} - {0}
     return NOW if many in true else NO
 
 
