@@ -49,9 +49,9 @@ _BEFORE, _AFTER = 4, 3  # words around a value that tell how it is meant
 _NEAR = 3  # words before a value of which one may tell it as past
 
 
-def is_yes_or_no(words: Sequence[str]) -> bool:
-    """Whether an answer says yes or no in its first words."""
-    return not (_YES | _NO).isdisjoint(words[:_FIRST])
+def says_yes_or_no(words: Sequence[str]) -> bool:
+    """Whether an answer says yes or no in its first words, or denies anything."""
+    return not (_YES | _NO).isdisjoint(words[:_FIRST]) or not _NEGATIONS.isdisjoint(words)
 
 
 _FIRST = 3

@@ -16,7 +16,7 @@ from agent.answer import Claim, Status
 from agent.judge import asked, learned, masking, standing
 from agent.judge.bench import Bench
 from agent.judge.clauses import is_offer
-from agent.judge.features import Features, features, is_yes_or_no
+from agent.judge.features import Features, features, says_yes_or_no
 from agent.judge.flight_values import Value
 from agent.words import sentences
 
@@ -50,8 +50,8 @@ def settled(bench: Bench, status: Status, found: Sequence[Claim]) -> tuple[Statu
         return status, list(found)
     if (
         best == "current"
-        and status == "missing"
-        and not (answer.values or is_yes_or_no(answer.words))
+        and status in ("missing", "none")
+        and not (_says(answer.values) or says_yes_or_no(answer.words))
     ):
         return status, list(found)  # nothing that the record knows is in it
     if best in _BORNE_OUT and _only_offers(bench, answer.values):
@@ -68,6 +68,11 @@ def settled(bench: Bench, status: Status, found: Sequence[Claim]) -> tuple[Statu
         for start, end, kind in _bearing_out(best, answer.values)
     ]
     return best, [*kept, *(named or [_claim(bench, _WHOLE, "", best)])]
+
+
+def _says(values: Sequence[Value]) -> bool:
+    """Whether any of these is more than a noun for a thing that there is."""
+    return any(not word.startswith("there:") for _, _, word in values)
 
 
 def _bearing_out(verdict: Status, values: Sequence[Value]) -> list[tuple[int, int, str]]:
