@@ -83,6 +83,7 @@ def done(database: Database) -> list[int]:
 
 def tweet_and_ask(page: Page) -> None:
     """The customer tweets, and asks again: what the speaker does with two keys."""
+    page.locator(".st-key-fire-6").wait_for(state="attached")  # the rail is drawn last
     page.keyboard.press("6")
     expect(page.locator(".stream .end")).to_contain_text("✓", timeout=60_000)
     page.keyboard.press("A")
