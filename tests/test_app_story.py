@@ -197,6 +197,17 @@ def test_answers_come_into_cards_that_stay(chromium: Browser, url: str) -> None:
     page.close()
 
 
+def test_one_can_look_behind_an_answer(chromium: Browser, url: str) -> None:
+    page = pages.opened(chromium, url, 1280, 720)
+    for place in (0, 1):
+        page.get_by_role("button", name="How?").nth(place).click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("documents read")
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_does_not_scroll_sideways(chromium: Browser, url: str, scheme: str) -> None:
     page = pages.opened(chromium, url, 390, 844, scheme)

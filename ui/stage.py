@@ -28,10 +28,11 @@ _ELSE_S = 1.0
 def draw(at: Situated) -> None:
     """The question box, what it suggests or what the story says next, and the two cards."""
     questions.open_with_one(at)
+    arm = state.get(state.BEHIND)
+    state.put(state.BEHIND, None)  # before the cards, which else ask for this run again, for ever
     st.fragment(_asking)(at)
-    arm, speaking = state.get(state.BEHIND), _conversation(at)
+    speaking = _conversation(at)
     if arm and speaking:
-        state.put(state.BEHIND, None)
         behind.dialog(speaking, arm)
 
 

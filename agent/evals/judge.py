@@ -3,7 +3,7 @@
 Two sets. The judge's rules were mended on the first, `judge.jsonl`, and its reader has learned from
 it, so that its accuracy says how well they fit it. The second, `judge-held-out.jsonl`, was written
 by others: its accuracy at first sight, 94.2 %, says what to expect of wordings that nobody has
-thought of. Nothing was learned from it; how values are bound was mended once after it was seen.
+thought of. Nothing was learned from it; two readings were mended after it was seen.
 """
 
 from __future__ import annotations
