@@ -87,3 +87,21 @@ def test_big_type_is_big(chromium: Browser, url: str) -> None:
     page.locator(".st-key-run-query").wait_for()
     assert "big=1" in page.url
     page.close()
+
+
+def test_the_theme_is_chosen_for_every_page_and_stays(chromium: Browser, url: str) -> None:
+    page = opened(chromium, f"{url}/Settings")
+    ground = page.locator(".stApp")
+    light, dark = "rgb(245, 247, 251)", "rgb(14, 17, 26)"
+    expect(ground).to_have_css("background-color", light)
+    for theme, colour in (("Dark", dark), ("As the system", light), ("Dark", dark)):
+        page.get_by_role("button", name=theme, exact=True).click()
+        expect(ground).to_have_css("background-color", colour)
+        expect(page.locator('[aria-pressed="true"]')).to_have_text(theme)
+    page.goto(url)
+    page.locator(".st-key-stage").wait_for()
+    expect(ground).to_have_css("background-color", dark)
+    other = opened(chromium, f"{url}/Settings")  # another browser, as nothing is shared
+    expect(other.locator(".stApp")).to_have_css("background-color", light)
+    page.close()
+    other.close()

@@ -43,6 +43,7 @@ _TRACKER = _component("tracker", _read("tracker.html"))
 _LIGHT = _component("light", _read("light.html"))
 _TABLE = _component("table", _read("table.html"))
 _DIAGRAM = _component("diagram", _read("diagram.html"))
+_THEME = _component("theme", _read("theme.html"))
 _CHART = st.components.v2.component(
     "airline_chart",
     html=_read("chart.html"),
@@ -201,6 +202,15 @@ def diagram(
     """
     data = {"drawing": drawing, "counts": counts, "step": step}
     _DIAGRAM(key=key, data=data, on_step_change=on_step)
+
+
+def theme(paths: list[str], key: str) -> None:
+    """Light, dark or as the system, kept in this browser.
+
+    Args:
+        paths: the last part of each page's address, "" for the first page.
+    """
+    _THEME(key=key, data={"pages": paths})
 
 
 def nothing_yet(what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -64,6 +65,11 @@ def _big_type() -> bool:
     else:
         st.query_params.pop(state.BIG, None)
     return big
+
+
+def paths() -> list[str]:
+    """The last part of each page's address, "" for the first page."""
+    return ["" if file == "app.py" else Path(file).stem.partition("_")[2] for file in PAGES]
 
 
 def every(base_s: float) -> float:

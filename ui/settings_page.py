@@ -205,8 +205,8 @@ def _look() -> None:
             on_change=_set_big,
             help="For the back row, on every page; it stays in the address as big=1",
         )
-        now = st.context.theme.type or "light"
-        components.quiet(f"Light or dark follows your system's setting. Now: {now}.")
+        components.theme(frame.paths(), "settings-theme")
+        components.quiet("Another look opens the page anew: conversations in this tab start over.")
 
 
 def _set_big() -> None:
