@@ -12,6 +12,7 @@ from tests import pages
 
 # It moves although nothing happens: what does not change is not sent to the browser again.
 SQL = "SELECT kind, count(*) * random() AS moving FROM context GROUP BY ALL ORDER BY kind"
+SLOW = "SELECT count(*) FROM context a, context b, context c WHERE a.text || b.text < c.text"
 COLD = f"Query_both_worlds?sql={quote(SQL)}"
 
 
@@ -66,6 +67,14 @@ def test_an_example_is_in_the_address(chromium: Browser, url: str) -> None:
     page = opened(chromium, f"{url}/Query_both_worlds")
     page.get_by_text("Latency by event type", exact=True).click()
     page.wait_for_url("**sql=SELECT+o.type*")
+    page.close()
+
+
+def test_a_long_query_says_that_it_is_under_way(chromium: Browser, url: str) -> None:
+    page = opened(chromium, f"{url}/Query_both_worlds?sql={quote(SLOW)}")
+    page.get_by_text("Asking both worlds").wait_for()
+    page.get_by_text("ask for less, or join fewer rows").wait_for()
+    expect(page.get_by_text("Asking both worlds")).to_have_count(0)
     page.close()
 
 
