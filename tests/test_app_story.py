@@ -111,6 +111,38 @@ def test_a_story_keeps_its_promises(chromium: Browser, url: str, name: str) -> N
     page.close()
 
 
+def test_a_story_goes_on_after_a_reload_and_no_further_than_it_is_told(
+    chromium: Browser, url: str
+) -> None:
+    story = stories()["refund-twice"]
+    page = pages.opened(chromium, url, 1280, 720)
+    page.get_by_role("button", name="Stories").click()
+    page.get_by_role("button", name=story.title).click()
+    for done in range(5):
+        press_next(page, page.get_by_text(f"{story.title} {done + 1}/{len(story.steps)}"))
+    page.reload()
+    expect(page.locator(".badge")).to_have_count(2, timeout=pages.FIRST_ANSWER_MS)
+    expect(page.get_by_text(f"{story.title} 5/{len(story.steps)}")).to_be_visible()
+    press_next(page, page.get_by_text(f"{story.title} 6/{len(story.steps)}"))
+    expect(page.locator(".card.batch .deed")).to_contain_text("Guard: not done")
+    further = pages.sized(chromium, 1280, 720)
+    further.goto(f"{url}/?story=missed-connection&step=3")
+    expect(further.get_by_text("Missed connection 0/")).to_be_visible(timeout=30_000)
+    further.close()
+    page.get_by_role("button", name="End").click()
+    page.close()
+
+
+def test_only_an_airline_that_has_not_heard_of_an_event_says_so(
+    chromium: Browser, url: str
+) -> None:
+    page = pages.opened(chromium, url, 1280, 720)
+    page.get_by_role("button", name="Tweet").click()
+    for arm, said in (("stream", "since then: heard"), ("batch", "since then: not heard of it")):
+        expect(page.locator(f".card.{arm} footer")).to_contain_text(said)
+    page.close()
+
+
 def press_next(page: Page, told: Locator) -> None:
     """As a presenter does: press, and press again where the step before had not ended."""
     following = page.locator(".st-key-story-next button")

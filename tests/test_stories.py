@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from pipeline.settings import Settings
 from ui import console
 from ui.stories import stories
 
@@ -29,6 +31,14 @@ def test_a_story_uses_buttons_that_there_are(name: str) -> None:
 def test_a_story_shows_the_difference(name: str) -> None:
     promised = [step.expect for step in stories()[name].steps if step.ask]
     assert any(one["stream"] == "current" != one["batch"] for one in promised)
+
+
+@pytest.mark.parametrize("name", stories())
+def test_no_batch_falls_due_while_a_story_is_told(name: str) -> None:
+    story, interval = stories()[name], timedelta(hours=Settings().batch_interval_h)
+    passes = timedelta(minutes=sum(step.after for step in story.steps))
+    assert passes > timedelta(0)
+    assert story.opens_after // interval == (story.opens_after + passes) // interval
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,13 @@ _DAMAGE = "Done on outdated information: the policy forbids it on the record as 
 
 @dataclass(frozen=True)
 class News:
-    """What has come since an answer: what was fired, in words, and what this arm has learned."""
+    """What has come since an answer: what was fired, in words, and what this arm has learned.
+
+    `heard`: whether it has heard of what was fired.
+    """
 
     fired: str = ""
+    heard: bool = False
     changed: Sequence[Change] = ()
 
 
@@ -274,5 +278,6 @@ def _foot(answer: Answer, news: News) -> Parts:
     foot = [text(f"{answer.model}{instead} · {total}") | {"title": steps}]
     foot.append(text(f" · {len(answer.context)} documents read", "read"))
     if news.fired and not news.changed:
-        foot.append(text(f" · {news.fired} since then: not heard of it", "late"))
+        heard, style = ("heard", "fresh") if news.heard else ("not heard of it", "late")
+        foot.append(text(f" · {news.fired} since then: {heard}", style))
     return foot

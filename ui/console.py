@@ -147,7 +147,8 @@ def _booking(button: Button, at: Situated) -> Draft:
         seat = free_seat(at.database, row, _not(button.defaults["seats"], row["seat"]))
         note = f"{row['locator']}: seat {seat} on {at.trip.number}"
         return Draft(button, subject, here | {"seat": seat}, customer, note)
-    found = later_flights(at.database, at.trip, at.now)
+    wait = timedelta(hours=button.defaults.get("hours", 0))
+    found = later_flights(at.database, at.trip, at.now, wait)
     if not found:
         return _none(button, f"no later flight to {at.trip.city} stands")
     to = Trip(found[0] | {"booking_status": "confirmed"})

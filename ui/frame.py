@@ -147,7 +147,7 @@ def _clock_buttons(world: World) -> None:
         key="play",
         type="primary" if paused else "secondary",
         shortcut="K",
-        on_click=_change_clock,
+        on_click=change_clock,
         args=(lambda clock: clock.changed(paused=not paused),),
     )
     with st.popover(
@@ -187,14 +187,15 @@ def _offer_to_start_over() -> None:
         st.button("Start over", key="again", type="primary", on_click=start_over)
 
 
-def _change_clock(change: Callable[[ClockState], ClockState]) -> None:
+def change_clock(change: Callable[[ClockState], ClockState]) -> None:
+    """Set the airline's clock, for everybody."""
     control.set_clock(resources.database(), change)
     resources.pulse().forget()
 
 
 def _jump(where: Callable[[World], datetime]) -> None:
     to = where(resources.pulse().world())
-    _change_clock(lambda clock: clock.changed(to=to))
+    change_clock(lambda clock: clock.changed(to=to))
 
 
 def _an_hour_on(world: World) -> datetime:

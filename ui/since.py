@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from agent.answer import Answer
 from pipeline.documents import Document
 
-MOST = 2  # changes that are shown
+MOST = 1  # changes that are shown: the answer itself needs the room
 _AROUND = 5  # words that are kept on each side of a change
 
 
@@ -22,7 +22,7 @@ class Change:
 
 
 def changes(answer: Answer, now: Sequence[Document]) -> list[Change]:
-    """What has changed under an answer, the documents that its claims speak of first.
+    """What has changed under an answer in the documents that its claims speak of.
 
     Args:
         now: documents of the same arm, by any order; those that the answer did not cite count not.
@@ -32,9 +32,8 @@ def changes(answer: Answer, now: Sequence[Document]) -> list[Change]:
     found = [
         Change(one.doc_id, difference(then[one.doc_id], one.text))
         for one in now
-        if one.doc_id in then and one.text != then[one.doc_id]
+        if one.doc_id in then and one.doc_id in about and one.text != then[one.doc_id]
     ]
-    found.sort(key=lambda one: one.doc_id not in about)
     return found[:MOST]
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, func, select
 
 from pipeline import schema
-from pipeline.clock import airports, from_rfc3339, local
+from pipeline.clock import airports, from_rfc3339, local, to_rfc3339
 from pipeline.schema import Database
 
 Row = dict[str, Any]
@@ -107,13 +107,16 @@ def names(database: Database) -> dict[str, str]:
     return {row["customer_id"]: row["name"] for row in database.rows(query)}
 
 
-def later_flights(database: Database, trip: Trip, now: datetime) -> list[Row]:
-    """Flights to the same place that leave after this one and still stand, soonest first."""
+def later_flights(
+    database: Database, trip: Trip, now: datetime, wait: timedelta = timedelta(0)
+) -> list[Row]:
+    """Flights to the same place, so long after this one or later, that stand, soonest first."""
     flights = schema.flights.c
     query = (
         select(schema.flights)
         .where(flights.destination == trip.row["destination"])
         .where(flights.departure > trip.row["departure"])
+        .where(flights.departure >= to_rfc3339(trip.departs + wait))
         .where(flights.status.in_(("scheduled", "delayed")))
         .order_by(flights.departure)
         .limit(5)

@@ -6,6 +6,7 @@ from functools import partial
 
 import streamlit as st
 
+from pipeline import freshness
 from pipeline.schema import ARMS, Arm
 from ui import (
     answer_card,
@@ -66,9 +67,10 @@ def _cards(at: Situated, was_busy: bool) -> None:
         st.rerun()  # to look behind an answer, or back to the calm pace
     world = resources.pulse().world()
     zone = frame.zone_of(world)
+    fired = _fired_since(conversation)
     for column, arm in zip(st.columns(2, gap="small"), ARMS, strict=True):
         speaking = conversation.speaking[arm] if conversation else None
-        news = answer_card.News(_fired_since(conversation), _changed_since(conversation, arm))
+        news = answer_card.News(*fired[arm], _changed_since(conversation, arm))
         with column:
             shown = answer_card.card(arm, world, zone, speaking, news)
             components.answer(
@@ -82,12 +84,14 @@ def _look_behind(arm: Arm) -> None:
     state.put(state.BEHIND, arm)
 
 
-def _fired_since(conversation: asking.Conversation | None) -> str:
-    """What this session has fired since it asked, in words."""
+def _fired_since(conversation: asking.Conversation | None) -> dict[Arm, tuple[str, bool]]:
+    """Arm -> what this session has fired since it asked, in words, and whether it has heard."""
     fired = state.get(state.FIRED)
     if conversation is None or fired is None or fired <= conversation.question.after:
-        return ""
-    return answer_card.in_words(state.get(state.FIRED_TYPE) or "raw item")
+        return dict.fromkeys(ARMS, ("", False))
+    journey = freshness.journey(resources.database(), fired) or {}
+    words = answer_card.in_words(state.get(state.FIRED_TYPE) or "raw item")
+    return {arm: (words, bool(journey.get(arm))) for arm in ARMS}
 
 
 def _changed_since(conversation: asking.Conversation | None, arm: Arm) -> list[since.Change]:

@@ -30,8 +30,9 @@ class Step(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     say: str = Field(max_length=100)  # one line on a projector
+    after: int = Field(0, ge=0)  # minutes that pass on the airline's clock before it
     fire: str | None = None  # key of a button of the console
-    leg: int | None = Field(None, ge=1)  # which of the customer's flights; None: the next one
+    leg: int | None = Field(None, ge=1)  # which of the customer's flights, as planned; None: next
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")  # in place of its defaults
     ask: str | None = None
     expect: dict[Arm, Status] = Field(default_factory=dict)
@@ -92,5 +93,6 @@ def draft(step: Step, at: Situated) -> Draft:
     if button is None:
         raise ValueError(f"the console has no button {step.fire!r}")
     if step.leg:
-        at = replace(at, trip=at.situation.trips[step.leg - 1])
+        planned = sorted(at.situation.trips, key=lambda one: str(one.row["scheduled_departure"]))
+        at = replace(at, trip=planned[step.leg - 1])
     return console.draft(replace(button, defaults=button.defaults | step.with_), at)

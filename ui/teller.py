@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import streamlit as st
 
@@ -14,6 +15,7 @@ from ui.plain import plain
 from ui.stories import Story, draft, stories
 
 _PATIENCE_S = 3.0
+_TOLD = "story"  # in the record: which story the world is told, and how far
 
 
 def picker() -> None:
@@ -37,22 +39,48 @@ def begin(name: str) -> None:
     set_guard(resources.database(), True)
     state.show(state.CUSTOMER, story.customer)
     state.put(state.STORY, name)
-    state.put(state.STEP, 0)
+    _keep_step(name, 0)
     state.put_question("")
     state.put(state.NOTICE, None)
 
 
+def _keep_step(name: str, done: int) -> None:
+    """How far a story is told, in this session and, as events are for everybody, in the world."""
+    state.put(state.STEP, done)
+    told = {"story": name, "step": done, "epoch": resources.pulse().world().epoch}
+    resources.database().put(_TOLD, told)
+
+
 def follow_url() -> None:
-    """A link may name a story and how far it is told. It fires nothing, and counts once a visit."""
+    """A link may name a story and how far it is told. It fires nothing, and counts once a visit.
+
+    It goes on where the world is: of what this world has not been told it says nothing. What was
+    asked last is asked again, as a browser that opens the page anew has no conversation.
+    """
     if state.get(state.FOLLOWED):
         return
     state.put(state.FOLLOWED, True)
     name = st.query_params.get(state.STORY)
-    if name in stories() and not state.get(state.STORY):
-        state.put(state.STORY, name)
-        state.show(state.CUSTOMER, stories()[name].customer)
-        told = str(st.query_params.get(state.STEP) or "0")
-        state.put(state.STEP, min(int(told) if told.isdigit() else 0, len(stories()[name].steps)))
+    if name not in stories() or state.get(state.STORY):
+        return
+    story = stories()[name]
+    state.put(state.STORY, name)
+    state.show(state.CUSTOMER, story.customer)
+    wanted = str(st.query_params.get(state.STEP) or "0")
+    done = min(int(wanted) if wanted.isdigit() else 0, _told(name))
+    state.put(state.STEP, done)
+    # A yes is none without the question before it.
+    asked = [one.ask for one in story.steps[:done] if one.ask and not one.ask.startswith("Yes")]
+    if asked:
+        state.put_question(asked[-1])
+        questions.ask(story.customer, asked[-1])
+
+
+def _told(name: str) -> int:
+    """How many steps of a story this world has been told."""
+    told = resources.database().get(_TOLD) or {}
+    here = told.get("story") == name and told.get("epoch") == resources.pulse().world().epoch
+    return int(told["step"]) if here else 0
 
 
 def keep_url() -> None:
@@ -122,7 +150,10 @@ def _do_next() -> None:
     if name is None or done >= len(stories()[name].steps) or not _settled():
         return
     step, customer_id = stories()[name].steps[done], stories()[name].customer
-    state.put(state.STEP, done + 1)
+    _keep_step(name, done + 1)
+    if step.after:
+        passed = timedelta(minutes=step.after)
+        frame.change_clock(lambda clock: clock.changed(to=clock.now() + passed))
     if step.ask:
         state.put_question(step.ask)
         questions.ask(customer_id, step.ask)
@@ -137,5 +168,7 @@ def _do_next() -> None:
 
 
 def _end() -> None:
+    """Leave the story. It may have switched the guard off, and nobody looks there again."""
+    set_guard(resources.database(), True)
     state.put(state.STORY, None)
     state.put(state.MORE, True)
