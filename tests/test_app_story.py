@@ -125,6 +125,10 @@ def test_a_story_goes_on_after_a_reload_and_no_further_than_it_is_told(
     expect(page.get_by_text(f"{story.title} 5/{len(story.steps)}")).to_be_visible()
     press_next(page, page.get_by_text(f"{story.title} 6/{len(story.steps)}"))
     expect(page.locator(".card.batch .deed")).to_contain_text("Guard: not done")
+    for done in range(6, 9):
+        press_next(page, page.get_by_text(f"{story.title} {done + 1}/{len(story.steps)}"))
+    harm = page.locator(".card.batch .harm")
+    expect(harm).to_have_text("⚠ Damage: 320.00 USD that was not due")
     further = pages.sized(chromium, 1280, 720)
     further.goto(f"{url}/?story=missed-connection&step=3")
     expect(further.get_by_text("Missed connection 0/")).to_be_visible(timeout=30_000)

@@ -215,12 +215,6 @@ DAMAGE = {
     [
         (acted("done", amount=320.0), ["✓ Done: payment refunded, 320.00 USD"]),
         (
-            acted("done", amount=320.0, damage=DAMAGE),
-            [
-                "✓ Done: payment refunded, 320.00 USD · ⚠ damage: 320.00 USD that was not due",
-            ],
-        ),
-        (
             acted("stale_ground", stale=STALE),
             ["⊘ Guard: not done. payment refunded, recorded <since> ago, was not known here"],
         ),
@@ -230,6 +224,12 @@ DAMAGE = {
 )
 def test_a_card_shows_what_was_done_and_what_was_stopped(given: Answer, said: list[str]) -> None:
     assert [words(one) for one in card("batch", given)["body"]["deeds"]] == said
+
+
+def test_damage_is_said_as_loud_as_a_verdict() -> None:
+    body = card("batch", acted("done", amount=320.0, damage=DAMAGE))["body"]
+    assert [one["text"] for one in body["harm"]] == ["320.00 USD that was not due"]
+    assert card("batch", acted("done", amount=320.0))["body"]["harm"] == []
 
 
 def test_before_the_first_question_a_card_says_what_to_try() -> None:

@@ -101,6 +101,7 @@ def card(
         "body": {
             "spans": spans_of(answer.answer, answer.verdict.claims),
             "verdict": _verdict(answer, zone),
+            "harm": _harm(answer),
             "why": _why(answer, at),
             "deeds": [parts for one in answer.tools if (parts := _deed(one, at))],
         },
@@ -251,11 +252,18 @@ def _deed(used: ToolUse, answered_at: float) -> Parts:
     done = [text("✓ Done: ", "fresh"), text(in_words(result["event_type"]), "strong")]
     if result.get("amount"):
         done.append(text(f", {result['amount']:.2f} USD"))
-    harm = result.get("damage")
-    if not harm:
-        return done
-    cost = f"{harm['amount']:.2f} USD that was not due" if harm["amount"] else harm["kind"]
-    return [*done, text(f" · ⚠ damage: {cost}", "late") | {"title": _DAMAGE}]
+    return done
+
+
+def _harm(answer: Answer) -> list[dict[str, str]]:
+    """The damage that was done, as large as a verdict: the words alone may well be true."""
+    found = []
+    for used in answer.tools:
+        harm = used.result.get("damage")
+        if harm:
+            lost = f"{harm['amount']:.2f} USD that was not due" if harm["amount"] else harm["kind"]
+            found.append({"text": lost, "title": _DAMAGE})
+    return found
 
 
 def _document(one: Citation, answer: Answer, answered_at: float) -> dict[str, Any]:

@@ -32,6 +32,12 @@ function badge(verdict) {
   return [said];
 }
 
+function harmed(one) {
+  const said = make("span", "harm", `⚠ Damage: ${one.text}`);
+  said.title = one.title;
+  return said;
+}
+
 function row(one, ticking) {
   const text = make("span", "what", one.text);
   text.title = one.text;
@@ -45,7 +51,7 @@ function body(answer, ticking) {
   if (answer.waiting) return [make("div", "bone wide"), make("div", "bone")];
   const said = make("p", "answer", ...marked(answer.spans));
   const deeds = (answer.deeds ?? []).map((deed) => make("p", "deed", line(deed, "", ticking)));
-  const parts = [...badge(answer.verdict), ...deeds, said];
+  const parts = [...badge(answer.verdict), ...(answer.harm ?? []).map(harmed), ...deeds, said];
   if (answer.why) parts.push(make("p", "why", line(answer.why, "", ticking)));
   return parts;
 }
