@@ -167,6 +167,18 @@ def test_start_over(page: AppTest) -> None:
     assert verdicts(page) == {"batch": "current", "stream": "current"}
 
 
+def test_a_day_that_somebody_else_starts_over_is_noticed(page: AppTest, engine: Engine) -> None:
+    before = conversation_of(page)
+    engine.json("reset")
+    seen = page.session_state[state.EPOCH]
+    wait(lambda: resources.pulse().world().epoch != seen, SECONDS, "no other day")
+    page.run()
+    assert "started over by somebody else" in page.toast[0].value
+    answered(page)
+    assert conversation_of(page) is not before
+    assert verdicts(page) == {"batch": "current", "stream": "current"}
+
+
 def test_an_engine_that_cannot_start_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -308,6 +308,7 @@ def test_a_dead_letter_says_so() -> None:
     dead = STREAMED | {"outcome": "dead_letter", "embedded_at": None}
     stream, _ = lanes({"event": EVENT | {"type": ""}, "stream": dead, "batch": None})
     assert words(stream["end"]) == "dead letter, 31 ms"
+    assert [one["name"] for one in stream["segments"]] == ["topic", "validate", "dead letter"]
 
 
 def test_markdown_of_others_is_only_text() -> None:

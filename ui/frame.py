@@ -48,11 +48,21 @@ def open_page(title: str) -> DeltaGenerator:
     resources.warm_up()
     components.page_style(title, big=big)
     _need_engine()
+    _same_day()
     notice = state.get(state.NOTICE)
     if notice:
         st.toast(plain(notice))
         state.put(state.NOTICE, None)
     return st.container(key="page")
+
+
+def _same_day() -> None:
+    """What this session remembers is of another world where somebody has started the day over."""
+    epoch = resources.pulse().world().epoch
+    if state.get(state.EPOCH) not in (None, epoch):
+        state.forget_the_day()
+        state.notify("The day was started over by somebody else.")
+    state.put(state.EPOCH, epoch)
 
 
 def _big_type() -> bool:
@@ -121,6 +131,8 @@ def _draw_clock() -> None:
     if not resources.engine_link().look().ready:
         st.rerun()  # the frame says what is wrong, or starts another engine
     world = resources.pulse().world()
+    if world.epoch != state.get(state.EPOCH):
+        st.rerun()
     parts = [airline_clock("hour") | {"title": "airline time"}]
     if world.clock.paused or world.clock.at_end():
         held = "the day is over" if world.clock.at_end() else "paused"
@@ -140,13 +152,15 @@ def _clock_controls(world: World) -> None:
 
 
 def _clock_buttons(world: World) -> None:
-    paused = world.clock.paused
+    over = world.clock.at_end()
+    paused = world.clock.paused or over
     st.button(
         "Play" if paused else "Pause",
         icon=":material/play_arrow:" if paused else ":material/pause:",
         key="play",
         type="primary" if paused else "secondary",
         shortcut="K",
+        disabled=over,
         on_click=change_clock,
         args=(lambda clock: clock.changed(paused=not paused),),
     )

@@ -29,6 +29,7 @@ FIRED_COUNT = "fired_count"  # so that a second tweet is another tweet
 FOLLOW = "follow"  # id of the event whose page is wanted next, or None
 UPLOAD = "upload"  # a picture from a file
 CAMERA = "camera"  # a picture from the camera
+EPOCH = "epoch"  # which start of the day this session has seen, or None: any
 NOTICE = "notice"  # one line for the next run to toast, or None
 SPEED = "speed"  # wall seconds an airline hour takes
 INTERVAL = "interval"  # airline hours between batches
@@ -81,6 +82,7 @@ DEFAULTS: dict[str, Any] = {
     STORY: None,
     FOLLOWED: False,
     STEP: 0,
+    EPOCH: None,
     FIRED: None,
     FIRED_NOTE: "",
     FIRED_TYPE: None,
@@ -157,7 +159,7 @@ def keep_conversation(customer_id: str, conversation: Any) -> None:
 
 def forget_the_day() -> None:
     """Forget what this session remembers of a world that is gone."""
-    for key in (CONVERSATIONS, SESSIONS, FIRED, STORY):
+    for key in (CONVERSATIONS, SESSIONS, FIRED, STORY, EPOCH):
         put(key, None)
 
 

@@ -45,6 +45,9 @@ def way(journey: Row, run: Row | None, world: World, label: str) -> Row:
         label: the event in words.
     """
     event = journey["event"]
+    lanes = [_stream(event, journey["stream"]), _batch(event, journey["batch"], run, world)]
+    for lane in lanes:
+        _shorten(lane, journey[lane["arm"]])
     return {
         "title": [
             text("Where is "),
@@ -53,7 +56,7 @@ def way(journey: Row, run: Row | None, world: World, label: str) -> Row:
             since(event["recorded_at"], "strong"),
             text(" ago"),
         ],
-        "lanes": [_stream(event, journey["stream"]), _batch(event, journey["batch"], run, world)],
+        "lanes": lanes,
     }
 
 
@@ -95,8 +98,8 @@ def detailed(journey: Row, run: Row | None, world: World) -> Row:
     times = _times(journey["batch"], run)
     _stamp(batch, at | {"waits": times.get("started_at")} | _at(dict(BATCH), times))
     for lane, progress in ((stream, journey["stream"]), (batch, journey["batch"])):
-        if progress:
-            _shorten(lane, progress)
+        if progress and progress["outcome"] in _FOUND:
+            lane["segments"][-1]["at"] = progress["searchable_at"]
         lane["end"] = _verdict(lane["arm"], event, progress, run, world)
     title = [
         text("Its way, stage by stage: how long each took, and when it was done on your watch")
@@ -117,13 +120,15 @@ def _stamp(lane: Row, at: Row) -> None:
         segment["at"] = at.get(segment["name"])
 
 
-def _shorten(lane: Row, progress: Row) -> None:
+def _shorten(lane: Row, progress: Row | None) -> None:
     """What became no document ends where it was found out, not in a store."""
-    found = _FOUND.get(progress["outcome"])
-    if not found:
+    found = _FOUND.get(progress["outcome"]) if progress else None
+    if not progress or not found:
         return
     done = [one for one in lane["segments"] if one["state"] == "done" and one["name"] not in _STORE]
-    last: Row = {"name": found, "state": "dead", "took": "✕", "at": progress["searchable_at"]}
+    harmless = progress["outcome"] == "unchanged"
+    state, sign = ("done", "=") if harmless else ("dead", "✕")
+    last: Row = {"name": found, "state": state, "took": sign}
     lane["segments"] = [*done, last | {"grow": len(lane["segments"]) - len(done)}]
 
 
@@ -180,7 +185,7 @@ def _batch(event: Row, progress: Row | None, run: Row | None, world: World) -> R
     waits: Row = {"name": "waits", "state": "todo", "grow": 3}
     waits["title"] = f"for the next batch that takes {system(event['source'])}"
     if run is None and progress is None:
-        waits |= {"state": "now", "took": f"{world.batch_waiting} wait"}
+        waits |= {"state": "now", "took": f"{world.batch_waiting:,} wait"}
         rest = [{"name": name, "state": "todo", "took": ""} for name, _ in BATCH]
         end = [until(world.next_run_of(event["source"]).timestamp())]
         return {"arm": "batch", "name": "☾ batch", "segments": [recorded, waits, *rest], "end": end}
