@@ -57,13 +57,15 @@ class NoLakehouseError(QueryError):
 class Outcome:
     """What one arm said: `rows`, or `error` in one sentence.
 
-    `absent`: it is not the query that is wrong, the arm has no such tables.
+    `absent`: it is not the query that is wrong, the arm has no such tables. `shared`: the query
+    reads the record and its outbox alone, which no airline knows better than the other.
     """
 
     arm: Arm
     rows: Rows | None
     error: str | None = None
     absent: bool = False
+    shared: bool = False
 
 
 class Desk:
@@ -108,7 +110,8 @@ class Desk:
                 tables["context"] = self._stores[arm].arrow()
             tables |= self._lakehouse(arm, query.tables & {*_LAKE}, epoch)
             left = max(_LEAST_S, deadline - time.monotonic())
-            return Outcome(arm, sandbox.run(query, tables, left))
+            shared = query.tables <= {*_RECORD}
+            return Outcome(arm, sandbox.run(query, tables, left), shared=shared)
         except NoLakehouseError as none:
             return Outcome(arm, None, str(none), absent=True)
         except QueryError as wrong:

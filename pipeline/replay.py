@@ -29,7 +29,7 @@ from pipeline.events import ContractError, Event
 from pipeline.fire import Door
 from pipeline.ledger import Superseded
 from pipeline.record import Check
-from pipeline.schema import Database, get_control
+from pipeline.schema import Database, get_control, put_control
 from pipeline.world import read_events
 
 TICK_S = 0.1
@@ -113,7 +113,9 @@ class Player:
                 log.warning("refused %s: %s", fields.get("id"), breach)
             self._fired += 1
         if self._fired // REMEMBER_EVERY != started // REMEMBER_EVERY:
-            self._database.put("replayed", self._fired)
+            with self._database.write() as connection:
+                self._this_world(connection)  # or the next day would begin where this one was
+                put_control(connection, "replayed", self._fired)
         return self._fired - started
 
     def _follow_epoch(self) -> None:

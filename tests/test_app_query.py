@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,12 @@ from sqlalchemy import select
 from agent import llm
 from agent.actions import guard
 from pipeline import events, schema
-from pipeline.settings import Settings, settings
+from pipeline.settings import ROOT, Settings, settings
 from tests import test_app
 from tests.engines import Engine, wait
 from tests.test_app_health import opened, said
 from tests.test_app_past import drawn
-from ui import in_use, query, resources, state
+from ui import in_use, query, resources, state, state_file
 from ui.engine_link import EngineLink
 
 POLICY = {"title": "As of today", "text": "No."}
@@ -77,6 +78,26 @@ def test_a_result_without_rows_says_what_to_do(engine: Engine) -> None:
     assert [one.value for one in page.info] == [
         "No row. Fire an event on the Live page, and ask again."
     ] * 2
+
+
+def test_of_results_that_are_cut_no_row_is_called_missing_in_the_other(engine: Engine) -> None:
+    assert engine.status()["ready"]
+    page = opened(QUERY, sql="SELECT doc_id FROM context ORDER BY doc_id")
+    assert [list(one.value.columns) for one in page.dataframe] == [["doc_id"]] * 2
+    assert "differ" not in said(page)
+    assert "cut to the first" in said(page)
+
+
+def test_the_record_is_not_called_an_airline_s_knowledge(engine: Engine) -> None:
+    assert engine.status()["ready"]
+    page = opened(QUERY, sql="SELECT count(*) AS n FROM record.flights")
+    assert "the record itself" in said(page)
+    assert "knows the world as of" not in said(page)
+
+
+def test_a_file_that_the_page_writes_may_be_brought_in_again() -> None:
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert config["server"]["maxUploadSize"] >= state_file.MOST_MB
 
 
 def test_the_model_is_tested_by_a_real_call(engine: Engine) -> None:

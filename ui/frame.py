@@ -241,6 +241,14 @@ def _engine_is_down(error: str) -> None:
     )
     st.text(f"What it wrote is in {settings().logs}. Mend the cause, then start it again.")
     st.button("Start the engine", type="primary", on_click=resources.engine_link().start)
+    st.fragment(_watch_for_an_engine, run_every=1.0)()
+
+
+def _watch_for_an_engine() -> None:
+    """Somebody else may have started it."""
+    look = resources.engine_link().look()
+    if look.ready or not look.error:
+        st.rerun()
 
 
 def _watch_start() -> None:

@@ -168,7 +168,8 @@ def _shared(sql: str) -> Asked:
 
 
 def _marked(found: Mapping[Arm, Rows]) -> dict[Arm, Marked]:
-    if len(found) < len(ARMS):
+    """Where the results differ; of one that was cut nobody knows what is behind the cut."""
+    if len(found) < len(ARMS) or any(rows.cut for rows in found.values()):
         return {}
     batch, stream = found["batch"], found["stream"]
     return {
@@ -210,6 +211,8 @@ def _one(outcome: Outcome, marked: Marked | None, nothing: str) -> None:
         if outcome.arm == "batch"
         else f"{ages.wall(world.behind_s)} behind, wall clock"
     )
+    if outcome.shared:
+        knows = "no airline's own: the record itself, as of now"
     rows = outcome.rows
     told = f" · {_how_many(rows)}, {ages.milliseconds(rows.ms)}" if rows else ""
     st.markdown(f"{_HEADS[outcome.arm]} :small[:gray[{plain(knows + told)}]]")
@@ -250,7 +253,12 @@ def _table(rows: Rows, marked: Marked | None) -> Any:
             styles.iat[row, 0] = "" if mark == row_differences.SAME else _MARKED
         return styles
 
-    return shown.style.apply(style, axis=None)
+    # Else pandas would write a count that is a double as 5.000000.
+    return shown.style.apply(style, axis=None).format("{:.12g}", subset=_doubles(shown), na_rep="")
+
+
+def _doubles(shown: pd.DataFrame) -> list[str]:
+    return list(shown.select_dtypes("float").columns)
 
 
 def _unique(columns: tuple[str, ...]) -> list[str]:

@@ -19,7 +19,7 @@ from ui.plain import plain
 FOLDER = "exports"  # in the state folder; the newest few wait there to be downloaded
 _KEPT = 3
 _STEP = 0.02  # of a progress bar: thousands of files are not worth thousands of messages
-_MOST_MB = 2_000  # of an upload, which the page's server holds in memory
+MOST_MB = 2_000  # of an upload, which the page's server holds in memory
 _REFUSED = (ValueError, OSError, SQLAlchemyError)
 
 
@@ -80,7 +80,7 @@ def _in() -> None:
         "Go on from a file",
         "zip",
         key=f"{state.IMPORTED}-{state.get(state.IMPORTED)}",
-        max_upload_size=_MOST_MB,
+        max_upload_size=MOST_MB,
     )
     if uploaded is None:
         return

@@ -44,6 +44,7 @@ function shown(part, clock, wall) {
     case "since": return wallAge(wall - part.at);
     case "since_airline": return airlineAge(airline - part.at);
     case "until": {
+      if (part.at > clock.holds) return "by hand only"; // the days are over before
       if (clock.paused) return "when the clock runs";
       const left = (part.at - airline) / clock.factor;
       return left > 0 ? `in ${wallAge(Math.max(left, 1))}` : "now";
