@@ -1,0 +1,133 @@
+"""Verdicts on what the airline's own agent says, after the events that the Live page fires."""
+
+import time
+import tomllib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import insert
+
+from agent.answer import Claim, Verdict
+from agent.judge import Judge
+from agent.prompts import FOLDER
+from pipeline import record, schema, world
+from pipeline.clock import parse_local
+from pipeline.events import make
+from pipeline.schema import Database
+
+DAY, ADA = "2013-02-08", "C0001"
+_NOON = parse_local(f"{DAY} 12:00", "JFK")
+_BUTTONS = tomllib.loads((FOLDER.parent / "console.toml").read_text(encoding="utf-8"))["event"]
+_POLICY = next(one for one in _BUTTONS if one["label"] == "Policy")
+WAIVER = _POLICY["texts"][0]
+NO_WAIVER = (
+    "No winter weather waiver is in force at the moment. When a storm is forecast, flight "
+    "operations may declare one for an airport. A waiver lets customers change their flights "
+    "without a fee; its terms are announced here."
+)
+_EVENTS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "cancelled": ("flight.cancelled", f"flight/EA122/{DAY}", {"reason": "snow"}),
+    "rebooked": (
+        "booking.rebooked",
+        "booking/ADA7KQ",
+        {
+            "from": {"flight": "EA122", "date": DAY},
+            "to": {"flight": "EA899", "date": DAY},
+            "seat": "3D",
+        },
+    ),
+    "waiver": (
+        "policy.updated",
+        f"policy/{_POLICY['slug']}",
+        {"title": _POLICY["title"], "text": WAIVER},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, list[dict[str, Any]]]:
+    return world.read(FOLDER.parent / "world", zone=ZoneInfo("America/New_York")).rows
+
+
+class Day:
+    """The airline's day after some events, the first at noon, and Ada's questions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._now = database, _NOON
+
+    def load(self, rows: dict[str, list[dict[str, Any]]]) -> None:
+        with self._database.write() as connection:
+            for table in schema.WORLD_TABLES:
+                if rows.get(table.name):
+                    connection.execute(insert(table), rows[table.name])
+        self._database.put("world", {"zone": "America/New_York"})
+
+    def after(self, *names: str) -> "Day":
+        for name in names:
+            self._now += timedelta(minutes=2)
+            event_type, subject, data = _EVENTS[name]
+            with self._database.write() as connection:
+                event = make(event_type, subject, data, at=self._now)
+                record.apply(connection, event, recorded_at=time.time(), airline_now=self._now)
+        return self
+
+    def judged(self, question: str, answer: str) -> Verdict:
+        now = self._now + timedelta(minutes=5)
+        return Judge(self._database).judge(question, answer, ADA, now)
+
+
+@pytest.fixture
+def day(loaded: dict[str, list[dict[str, Any]]], tmp_path: Path) -> Iterator[Day]:
+    database = Database(f"sqlite:///{tmp_path / 'record.sqlite'}")
+    found = Day(database)
+    found.load(loaded)
+    yield found
+    database.close()
+
+
+def ended_by(verdict: Verdict) -> set[str]:
+    """Types of the events that ended what an answer says."""
+    return {one.superseded_by.type for one in verdict.claims if one.superseded_by}
+
+
+def claims_of(verdict: Verdict, status: str) -> list[Claim]:
+    return [one for one in verdict.claims if one.status == status]
+
+
+# --- what is quoted of a policy -------------------------------------------------------------------
+
+SAYS = "Our policy “Winter weather waiver” says: "
+ASKED = "Is there a winter weather waiver?"
+
+
+@pytest.mark.parametrize("before", [(), ("cancelled",), ("cancelled", "rebooked")])
+@pytest.mark.parametrize(
+    "answer", [SAYS + NO_WAIVER, "No winter weather waiver is in force at the moment."]
+)
+def test_a_policy_s_old_sentence_is_stale_whatever_the_weather_did(
+    day: Day, before: tuple[str, ...], answer: str
+) -> None:
+    verdict = day.after(*before, "waiver").judged(ASKED, answer)
+    assert verdict.status == "stale"
+    assert ended_by(verdict) == {"policy.updated"}
+    assert not claims_of(verdict, "current")
+
+
+@pytest.mark.parametrize("before", [(), ("cancelled", "rebooked")])
+@pytest.mark.parametrize("opening", ["", "Yes, Ada. ", SAYS])
+def test_a_policy_s_own_sentence_is_current_and_its_words_are_no_reasons(
+    day: Day, before: tuple[str, ...], opening: str
+) -> None:
+    verdict = day.after(*before, "waiver").judged(ASKED, opening + WAIVER)
+    assert verdict.status == "current"
+    assert {one.attribute for one in verdict.claims} == {"policy"}
+
+
+def test_what_is_wrong_beside_a_quoted_sentence_is_wrong(day: Day) -> None:
+    day.after("waiver")
+    answer = f"{SAYS}{WAIVER} Your own flight leaves at 11:11 from gate A1."
+    assert day.judged(ASKED, answer).status == "wrong"
