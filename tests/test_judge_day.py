@@ -40,6 +40,12 @@ _EVENTS: dict[str, tuple[str, str, dict[str, Any]]] = {
             "seat": "3D",
         },
     ),
+    "new cancelled": ("flight.cancelled", f"flight/EA899/{DAY}", {"reason": "snow"}),
+    "new delayed": (
+        "flight.delayed",
+        f"flight/EA899/{DAY}",
+        {"new_departure": f"{DAY} 17:35", "reason": "de-icing"},
+    ),
     "refunded": ("payment.refunded", "booking/ADA7KQ", {"amount": 420.0, "currency": "USD"}),
     "waiver": (
         "policy.updated",
@@ -199,3 +205,41 @@ def test_that_flights_run_is_a_claim_of_their_status(day: Day, question: str) ->
 def test_an_offer_of_a_flight_is_no_claim(day: Day) -> None:
     offer = "I can offer you EA 231, which leaves at 15:55."
     assert day.after("cancelled").judged("Please rebook me", offer).status == "none"
+
+
+# --- the flight before the rebooking --------------------------------------------------------------
+
+CANCELLED = "No, I am sorry. EA 122 to Chicago was cancelled because of snow."
+
+
+@pytest.mark.parametrize("then", [(), ("new cancelled",), ("new delayed",)])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Is my flight on time?",
+        "Is my flight to Chicago still on time?",
+        "When does my flight leave?",
+        "Which gate does my flight leave from?",
+    ],
+)
+def test_my_flight_is_not_the_one_before_the_rebooking(
+    day: Day, question: str, then: tuple[str, ...]
+) -> None:
+    assert day.after("cancelled").judged(question, CANCELLED).status == "current"
+    verdict = day.after("rebooked", *then).judged(question, CANCELLED)
+    assert verdict.status == "stale"
+    assert ended_by(verdict) == {"booking.rebooked"}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Is EA 122 on time?", CANCELLED),
+        ("Why was my flight cancelled?", CANCELLED),
+        ("Is my flight on time?", CANCELLED + " You were rebooked to EA 899."),
+        ("Is my flight on time?", CANCELLED + " You are booked on EA 899 now."),
+    ],
+)
+def test_the_flight_before_may_be_told_of(day: Day, question: str, answer: str) -> None:
+    verdict = day.after("cancelled", "rebooked", "new cancelled").judged(question, answer)
+    assert verdict.status == "current"

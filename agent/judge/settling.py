@@ -96,6 +96,8 @@ def _stands(
     """
     if _proven(status, found) and not _bearing_out("current", values):
         return True
+    if status == "stale" and best == "current" and _of_flight_left(bench, found):
+        return True  # what is true of that flight is not true of theirs
     quoted = {
         one.status for one in found if one.attribute == "policy" and bench.in_quote(one.start)
     }
@@ -105,6 +107,18 @@ def _stands(
         return True  # the words of a rule bear nothing out
     # What was superseded is no better for what is true beside it.
     return status == "stale" and "stale" in quoted and best != "wrong"
+
+
+def _of_flight_left(bench: Bench, found: Sequence[Claim]) -> bool:
+    """Whether an answer speaks of a flight that the customer was taken off, and not of theirs.
+
+    Where their booking may be asked for, or they fly no more, it may be told as history.
+    """
+    now = bench.sure and "booking" not in bench.topics
+    left = any(one.attribute == "flight" and one.superseded_by for one in found)
+    own = {f"flight/{key}" for key in bench.scope.own_flights}
+    told = {one.entity for one in found if one.status == "current" and one.attribute != "reason"}
+    return left and now and bool(own) and not own & told
 
 
 def _proven(status: Status, found: Sequence[Claim]) -> bool:
