@@ -71,7 +71,7 @@ def wishes_of(message: str, earlier: Sequence[str] = ()) -> list[str]:
             asks for what they asked for; without them it is `follow_up`.
     """
     text = message[:LONGEST]
-    if _is_foreign(text):
+    if is_foreign(text):
         return [OTHER_LANGUAGE]
     if _CLEAR_YES.fullmatch(text):
         return [CONFIRM]
@@ -190,7 +190,7 @@ def _scores(clause: str) -> dict[str, float]:
     return _classifier().scores(clause, _vectors()(clause))
 
 
-def _is_foreign(text: str) -> bool:
+def is_foreign(text: str) -> bool:
     """Whether a text is in another script, or of foreign small words, or of unknown words."""
     letters = [one for one in text if one.isalpha()]
     latin = sum("LATIN" in unicodedata.name(one, "") for one in letters[:200])

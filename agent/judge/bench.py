@@ -29,6 +29,12 @@ class Bench:
     topics: set[str]
     sure: bool
     """Whether a noun of the question says what is asked, so that it is not guessed."""
+    quotes: Sequence[tuple[int, int]] = ()
+    """Spans of the answer that are a policy's own sentences, now or once."""
+
+    def in_quote(self, place: int | None) -> bool:
+        """Whether a place of the answer is in a sentence that is a policy's own."""
+        return place is not None and any(start <= place < end for start, end in self.quotes)
 
     def claim(
         self, said: Said, entity: str, true: str, status: str, by: Change | None = None

@@ -78,6 +78,7 @@ _STATUS: tuple[tuple[str, str], ...] = (
     (
         "going",
         r"still (?:flying|going|leaving|departing|operating|on\b|scheduled|set to|due to|planned)|"
+        r"(?:is|are) running\b(?=\s*(?:[.,;:!]|$|so\b|and\b))|"
         r"going ahead|(?:is|are) operating|is scheduled (?:to|for)|reinstated|"
         r"will (?:fly|operate)\b",
     ),

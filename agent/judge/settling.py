@@ -2,9 +2,10 @@
 
 The rules read what a text states and can say why; the reader knows how such texts are meant. The
 verdict with the highest score is the answer's, where that of the rules counts `_TRUST` more, and
-stands where they name the event that made it so and no value of the answer holds now. Where the
-two differ, claims that the verdict contradicts are dropped, and if none is left that bears it
-out, the values that do are named.
+stands where they name the event that made it so and no value of the answer holds now. What is
+quoted of a policy is evidence by itself, for the rules alone: its words are values of nothing.
+Where the two differ, claims that the verdict contradicts are dropped, and if none is left that
+bears it out, the values that do are named.
 """
 
 from __future__ import annotations
@@ -46,15 +47,16 @@ def settled(bench: Bench, status: Status, found: Sequence[Claim]) -> tuple[Statu
     lesson, answer = read(bench)
     scores = learned.reader().scores(lesson)
     best = max(scores, key=lambda one: scores[one] + _TRUST * (one == status))
-    if best == status or (_proven(status, found) and not _bearing_out("current", answer.values)):
+    values = [one for one in answer.values if not bench.in_quote(one[0])]
+    if best == status or _stands(bench, status, best, found, values):
         return status, list(found)
     if (
         best == "current"
         and status in ("missing", "none")
-        and not (_says(answer.values) or says_yes_or_no(answer.words))
+        and not (_says(values) or says_yes_or_no(answer.words))
     ):
         return status, list(found)  # nothing that the record knows is in it
-    if best in _BORNE_OUT and _only_offers(bench, answer.values):
+    if best in _BORNE_OUT and _only_offers(bench, values):
         return status, list(found)
     kept = [one for one in found if one.status in _ALLOWED[best]]
     if best == "none" or any(one.status == best for one in kept):
@@ -65,7 +67,7 @@ def settled(bench: Bench, status: Status, found: Sequence[Claim]) -> tuple[Statu
         _claim(bench, kind, bench.answer[start:end], best).model_copy(
             update={"start": start, "end": end}
         )
-        for start, end, kind in _bearing_out(best, answer.values)
+        for start, end, kind in _bearing_out(best, values)
     ]
     return best, [*kept, *(named or [_claim(bench, _WHOLE, "", best)])]
 
@@ -82,6 +84,41 @@ def _bearing_out(verdict: Status, values: Sequence[Value]) -> list[tuple[int, in
         for start, end, word in values
         if word.split(":")[1].split()[0] in _BORNE_OUT[verdict] and end > start
     ]
+
+
+def _stands(
+    bench: Bench, status: Status, best: Status, found: Sequence[Claim], values: Sequence[Value]
+) -> bool:
+    """Whether the rules' verdict stands, whatever the reader makes of the words.
+
+    Args:
+        values: those of the answer that are not in what it quotes of a policy.
+    """
+    if _proven(status, found) and not _bearing_out("current", values):
+        return True
+    if status == "stale" and best == "current" and _of_flight_left(bench, found):
+        return True  # what is true of that flight is not true of theirs
+    quoted = {
+        one.status for one in found if one.attribute == "policy" and bench.in_quote(one.start)
+    }
+    if not quoted:
+        return False
+    if best in _BORNE_OUT and not _bearing_out(best, values):
+        return True  # the words of a rule bear nothing out
+    # What was superseded is no better for what is true beside it.
+    return status == "stale" and "stale" in quoted and best != "wrong"
+
+
+def _of_flight_left(bench: Bench, found: Sequence[Claim]) -> bool:
+    """Whether an answer speaks of a flight that the customer was taken off, and not of theirs.
+
+    Where their booking may be asked for, or they fly no more, it may be told as history.
+    """
+    now = bench.sure and "booking" not in bench.topics
+    left = any(one.attribute == "flight" and one.superseded_by for one in found)
+    own = {f"flight/{key}" for key in bench.scope.own_flights}
+    told = {one.entity for one in found if one.status == "current" and one.attribute != "reason"}
+    return left and now and bool(own) and not own & told
 
 
 def _proven(status: Status, found: Sequence[Claim]) -> bool:

@@ -69,7 +69,7 @@ class Judge:
             said = by_bare_count(question, answer, said, about.carriers) + said
         said = by_yes_or_no(question, answer, said, about.carriers, topics) + said
         sure = names_topic(question)
-        return Bench(self._database, history, about, question, answer, said, topics, sure)
+        return Bench(self._database, history, about, question, answer, said, topics, sure, quotes)
 
     def searchable_at(self, arm: Arm, sequences: Collection[int]) -> dict[int, float]:
         """Outbox sequence -> wall time (s since the epoch) at which it was searchable in an arm."""
