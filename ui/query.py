@@ -257,8 +257,8 @@ def _table(rows: Rows, marked: Marked | None) -> Any:
     return shown.style.apply(style, axis=None).format("{:.12g}", subset=_doubles(shown), na_rep="")
 
 
-def _doubles(shown: pd.DataFrame) -> list[str]:
-    return list(shown.select_dtypes("float").columns)
+def _doubles(shown: pd.DataFrame) -> Any:
+    return shown.select_dtypes("float").columns
 
 
 def _unique(columns: tuple[str, ...]) -> list[str]:
