@@ -20,6 +20,9 @@ from tests.conftest import BROWSER_FLAGS
 
 FIRST_ANSWER_MS = 120_000  # engine, libraries and the first question, on a busy machine
 expect.set_options(timeout=20_000)  # a guard against hangs, not a time to meet
+# The last part of a page can be there before the text of its first ones, which comes in pieces.
+DRAWN = """document.querySelector("[data-test-script-state=notRunning]")
+    && [...document.querySelectorAll("h1, h2, h3")].every((one) => one.textContent.trim())"""
 LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
 
 

@@ -30,9 +30,6 @@ EXCEPTIONS = {
         "focused and has a role that says so"
     ),
 }
-# The last part of a page can be there before the text of its first ones, which comes in pieces.
-DRAWN = """document.querySelector("[data-test-script-state=notRunning]")
-    && [...document.querySelectorAll("h1, h2, h3")].every((one) => one.textContent.trim())"""
 LOOKS = 3
 World = tuple[str, Scene]
 """(URL of the app, what happened in its world)."""
@@ -60,7 +57,7 @@ def opened(context: BrowserContext, world: World, name: str) -> Page:
     page = context.new_page()
     page.goto(f"{url}/{address}")
     page.locator(there).first.wait_for(timeout=pages.FIRST_ANSWER_MS)
-    page.wait_for_function(DRAWN)
+    page.wait_for_function(pages.DRAWN)
     page.add_style_tag(content="* { transition: none !important; }")  # no colour in between
     return page
 

@@ -66,7 +66,7 @@ def test_every_example_runs(engine: Engine) -> None:
 
 def test_a_wrong_query_is_one_sentence_and_an_empty_one_teaches(engine: Engine) -> None:
     assert engine.status()["ready"]
-    page = opened(QUERY, sql="COPY context TO '/tmp/x'")
+    page = opened(QUERY, sql="COPY context TO 'x'")
     assert ["Only SELECT" in one.value for one in page.error] == [True]
     page.text_area[0].set_value(" ").run()
     assert "Write one SELECT" in page.info[0].value

@@ -253,7 +253,7 @@ def test_a_phone_does_not_scroll_sideways(chromium: Browser, url: str, scheme: s
 
 def test_one_screen_of_a_projector_holds_it_all(chromium: Browser, url: str) -> None:
     page = pages.opened(chromium, url, 1280, 720)
-    page.wait_for_function("document.querySelector('[data-test-script-state=notRunning]')")
+    page.wait_for_function(pages.DRAWN)
     main = "document.querySelector('[data-testid=stMain]')"
     page.wait_for_function(f"{main}.scrollHeight <= 720")  # once it is drawn, and its styles there
     assert widest(page) <= 1280

@@ -41,6 +41,13 @@ def test_no_batch_falls_due_while_a_story_is_told(name: str) -> None:
     assert story.opens_after // interval == (story.opens_after + passes) // interval
 
 
+def test_what_was_asked_last_is_no_yes() -> None:
+    story = stories()["refund-twice"]
+    assert story.steps[5].ask == "Yes, do it"
+    assert story.asked_by(6) == "I want a refund"
+    assert story.asked_by(1) is None
+
+
 @pytest.mark.parametrize(
     ("broken", "named"),
     [

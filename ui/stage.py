@@ -70,7 +70,8 @@ def _cards(at: Situated, was_busy: bool) -> None:
     fired = _fired_since(conversation)
     for column, arm in zip(st.columns(2, gap="small"), ARMS, strict=True):
         speaking = conversation.speaking[arm] if conversation else None
-        news = answer_card.News(*fired[arm], _changed_since(conversation, arm))
+        words, heard = fired[arm]
+        news = answer_card.News(words, heard, _changed_since(conversation, arm))
         with column:
             shown = answer_card.card(arm, world, zone, speaking, news)
             components.answer(

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.answer import Status
+from agent.intents import CONFIRM, wishes_of
 from pipeline.schema import Arm
 from pipeline.settings import ROOT
 from ui import console
@@ -65,6 +66,11 @@ class Story(BaseModel):
         """Airline time from the first day's midnight to where the clock stands."""
         hours, minutes = map(int, self.opens.split(":"))
         return timedelta(hours=hours, minutes=minutes)
+
+    def asked_by(self, done: int) -> str | None:
+        """The last question of the first steps; a yes is none without the question before it."""
+        asked = [step.ask for step in self.steps[:done] if step.ask]
+        return next((one for one in reversed(asked) if wishes_of(one) != [CONFIRM]), None)
 
 
 @cache

@@ -69,11 +69,10 @@ def follow_url() -> None:
     wanted = str(st.query_params.get(state.STEP) or "0")
     done = min(int(wanted) if wanted.isdigit() else 0, _told(name))
     state.put(state.STEP, done)
-    # A yes is none without the question before it.
-    asked = [one.ask for one in story.steps[:done] if one.ask and not one.ask.startswith("Yes")]
+    asked = story.asked_by(done)
     if asked:
-        state.put_question(asked[-1])
-        questions.ask(story.customer, asked[-1])
+        state.put_question(asked)
+        questions.ask(story.customer, asked)
 
 
 def _told(name: str) -> int:

@@ -122,13 +122,12 @@ def _stamp(lane: Row, at: Row) -> None:
 
 def _shorten(lane: Row, progress: Row | None) -> None:
     """What became no document ends where it was found out, not in a store."""
-    found = _FOUND.get(progress["outcome"]) if progress else None
-    if not progress or not found:
+    if progress is None or progress["outcome"] not in _FOUND:
         return
     done = [one for one in lane["segments"] if one["state"] == "done" and one["name"] not in _STORE]
     harmless = progress["outcome"] == "unchanged"
     state, sign = ("done", "=") if harmless else ("dead", "✕")
-    last: Row = {"name": found, "state": state, "took": sign}
+    last: Row = {"name": _FOUND[progress["outcome"]], "state": state, "took": sign}
     lane["segments"] = [*done, last | {"grow": len(lane["segments"]) - len(done)}]
 
 
