@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import events
+from pipeline import events, replay
 from pipeline.events import Event
 from pipeline.fire import Door
 from pipeline.record import Check, Recorded
@@ -60,3 +60,14 @@ def test_a_burst_ends_with_its_world(airline: Airline, *, resets: bool, left: in
     door.resets = resets
     Player(airline.database, door).serve(stop)
     assert len(airline.rows("outbox")) == left
+
+
+def test_the_next_day_does_not_begin_where_this_one_was(
+    airline: Airline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "REMEMBER_EVERY", 5)
+    stop = threading.Event()
+    door = LastDoor(airline, stop, most=5)
+    door.resets = True
+    Player(airline.database, door).serve(stop)
+    assert not airline.database.get("replayed")
